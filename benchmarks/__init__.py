@@ -1,0 +1,1 @@
+"""Programs that put smsd under load and measure it."""

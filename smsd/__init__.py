@@ -1,0 +1,1 @@
+"""smsd: a carrier-grade SMPP and HTTP server for SMS."""

@@ -1,0 +1,1 @@
+"""Telephone numbers and other addresses of messages."""

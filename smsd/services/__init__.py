@@ -1,0 +1,1 @@
+"""What smsd does, apart from how clients and operators reach it."""

@@ -1,0 +1,190 @@
+"""What waits for each channel, and what becomes of it there."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+
+from smsd.services.reports import Reports
+from smsd.services.statuses import (
+    EXPIRED_EXPIRED,
+    UNDELIVERABLE_REJECTED_OPERATOR,
+    VALIDITY_EXPIRED,
+)
+from smsd.services.tracking import Outcome, Tracking
+from smsd.services.window import Window
+from smsd.store.journal import Journal
+from smsd.store.messages import Message, Messages, State
+
+FIRST_RETRY, LAST_RETRY = 60.0, 3600.0
+"""Seconds until a message that an operator refuses for the time being is tried again: doubled each time."""
+
+
+class Outbox:
+    """The messages that wait for one channel: a window for each account, served in turn.
+
+    The channel takes messages as its own window allows and says what became of each: :meth:`taken` for
+    every segment, or :meth:`refused`, or :meth:`put_back`.
+    """
+
+    def __init__(
+        self,
+        channel_id: int,
+        journal: Journal,
+        messages: Messages,
+        reports: Reports,
+        tracking: Tracking,
+        clock: IReactorTime,
+        size: int,
+    ) -> None:
+        self.channel_id = channel_id
+        self._journal = journal
+        self._messages = messages
+        self._reports = reports
+        self._tracking = tracking
+        self._clock = clock
+        self._size = size
+        self._windows: dict[int, Window] = {}
+        self._turns: deque[int] = deque()
+        self._in_turn: set[int] = set()
+        self._wake: Callable[[], None] | None = None
+
+    def attach(self, wake: Callable[[], None] | None) -> None:
+        """Call ``wake`` whenever messages wait and none did; ``None`` lets them wait."""
+        self._wake = wake
+        if wake is not None:
+            wake()
+
+    def offer(self, message: Message) -> None:
+        """Add a message that has just been stored."""
+        if self._window(message.account_id).offer(message):
+            self._ready(message.account_id)
+
+    def look(self, account_id: int) -> None:
+        """Take note that messages of an account may wait in the table."""
+        self._window(account_id).look()
+
+    def take(self) -> Message | None:
+        """Return the next message to send, each account's in its turn, or ``None``."""
+        while self._turns:
+            account_id = self._turns[0]
+            message = self._windows[account_id].take()
+            if message is None:
+                self._turns.popleft()
+                self._in_turn.discard(account_id)
+                continue
+            self._turns.rotate(-1)
+            if message.expires_at > self._clock.seconds():
+                return message
+            self._end(message, EXPIRED_EXPIRED, VALIDITY_EXPIRED)
+        return None
+
+    def taken(self, message: Message, number: int, operator_id: str) -> None:
+        """Take note that the operator has taken a segment: the only one (0), or one of several."""
+        if number:
+            message.taken = message.taken or {}
+            message.taken[number] = operator_id
+            whole = len(message.taken) == message.segments
+        else:
+            whole = True
+        if whole:
+            message.sent_at = self._clock.seconds()
+            message.state = State.SENT
+        self._tracking.taken(self.channel_id, operator_id, message, number)
+        if whole:
+            window = self._windows[message.account_id]
+            self._journal.sent(message.id, message.sent_at or 0.0, lambda _: window.settle(message.id))
+
+    def refused(self, message: Message, *, temporary: bool, error: int) -> None:
+        """Take note that the operator won't have a message: for good, or for the time being."""
+        if not temporary:
+            self._end(message, UNDELIVERABLE_REJECTED_OPERATOR, error)
+            return
+        now = self._clock.seconds()
+        message.due_at = now + min(FIRST_RETRY * 2**message.attempts, LAST_RETRY)
+        message.attempts += 1
+        message.error = error
+        if message.due_at >= message.expires_at:
+            message.due_at = message.expires_at
+        window = self._windows[message.account_id]
+        self._journal.postponed(message, lambda _: window.settle(message.id))
+
+    def put_back(self, message: Message) -> None:
+        """Take back a message that could not be handed over: it is its account's next one."""
+        self._windows[message.account_id].put_back(message)
+        self._ready(message.account_id)
+
+    def receipt(self, operator_id: str, outcome: Outcome, acknowledge: Callable[[], None]) -> None:
+        """Take the operator's word on the end of a segment."""
+        self._tracking.receipt(self.channel_id, operator_id, outcome, acknowledge)
+
+    def _end(self, message: Message, status: int, error: int) -> None:
+        window = self._windows[message.account_id]
+        self._reports.end(message, status, error, lambda: window.settle(message.id))
+
+    def _window(self, account_id: int) -> Window:
+        window = self._windows.get(account_id)
+        if window is None:
+            window = self._windows[account_id] = Window(
+                self._clock,
+                self._size,
+                lambda limit: self._messages.queued(self.channel_id, account_id, limit),
+                lambda: self._ready(account_id),
+            )
+        return window
+
+    def _ready(self, account_id: int) -> None:
+        if account_id not in self._in_turn:
+            self._in_turn.add(account_id)
+            self._turns.append(account_id)
+        if self._wake is not None:
+            self._wake()
+
+
+class Dispatch:
+    """The outboxes of all channels."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        messages: Messages,
+        reports: Reports,
+        tracking: Tracking,
+        clock: IReactorTime,
+        size: int,
+    ) -> None:
+        """Hold at most ``size`` messages an account and channel in memory; more wait in the table."""
+        self._journal = journal
+        self._messages = messages
+        self._reports = reports
+        self._tracking = tracking
+        self._clock = clock
+        self._size = size
+        self._outboxes: dict[int, Outbox] = {}
+
+    async def resume(self) -> None:
+        """Take up what was queued when the node last stopped."""
+        for channel_id, account_id in await self._messages.queues():
+            self.outbox(channel_id).look(account_id)
+
+    def outbox(self, channel_id: int) -> Outbox:
+        """Return what waits for a channel."""
+        outbox = self._outboxes.get(channel_id)
+        if outbox is None:
+            outbox = self._outboxes[channel_id] = Outbox(
+                channel_id,
+                self._journal,
+                self._messages,
+                self._reports,
+                self._tracking,
+                self._clock,
+                self._size,
+            )
+        return outbox
+
+    def offer(self, message: Message) -> None:
+        """Queue a message that has just been stored for its channel."""
+        if message.channel_id is not None and message.state == State.QUEUED:
+            self.outbox(message.channel_id).offer(message)

@@ -1,0 +1,164 @@
+"""Joins the parts of long messages that clients send in parts, by UDH or SAR, to one message each."""
+
+from __future__ import annotations
+
+import msgspec
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from smsd.services.dispatch import Dispatch
+from smsd.services.reports import Reports
+from smsd.services.statuses import NOT_SUBMITTED, REJECTED_INVALID_UDH, UNDELIVERABLE_NOT_SENT
+from smsd.services.submission import Refused, Request, Submission
+from smsd.sms.segments import count
+from smsd.sms.udh import Concatenation
+from smsd.store.journal import Journal, Overloaded, Submitter
+from smsd.store.messages import Message, Messages, State
+
+PATIENCE = 300.0
+"""Seconds within which all parts of a message must have come in."""
+INCOMPLETE = 10_000
+"""How many messages may wait for parts at once."""
+
+Key = tuple[int, str, str, int, int, int]
+"""Account, source, destination, reference, how many parts, data coding."""
+
+
+class _Incomplete:
+    """A message and the parts of it that are here, by number."""
+
+    def __init__(self, message: Message, parts: dict[int, bytes], timer: IDelayedCall) -> None:
+        self.message = message
+        self.parts = parts
+        self.timer = timer
+        self.on_disk = False
+
+
+class Gathering:
+    """Takes the parts of long messages.
+
+    All parts get the message's one id, each when it is on disk itself. A message whose parts don't all come
+    in time ends as UNDELIVERABLE_NOT_SENT: nobody gets half a text.
+    """
+
+    def __init__(
+        self,
+        submission: Submission,
+        journal: Journal,
+        dispatch: Dispatch,
+        reports: Reports,
+        clock: IReactorTime,
+    ) -> None:
+        self._submission = submission
+        self._journal = journal
+        self._dispatch = dispatch
+        self._reports = reports
+        self._clock = clock
+        self._incomplete: dict[Key, _Incomplete] = {}
+
+    async def resume(self, messages: Messages) -> None:
+        """Take up the messages that waited for parts when the node last stopped."""
+        for message, parts in await messages.gathering():
+            incomplete = self._wait(_key(message), message, parts)
+            incomplete.on_disk = True
+
+    def part(self, request: Request, place: Concatenation, submitter: Submitter) -> Message:
+        """Take one part; the request's body is this part's text, without its concatenation element.
+
+        Raises:
+            Refused: if something is wrong with it.
+            Overloaded: if too many messages wait for parts, or for the disk.
+            StoreUnavailable: if the database can't be written just now.
+        """
+        if not 1 <= place.number <= place.total:
+            raise Refused(REJECTED_INVALID_UDH)
+        body = request.content.body
+        message = self._submission.checked(request)
+        message.state, message.segments = State.GATHERING, place.total
+        message.due_at = self._clock.seconds() + PATIENCE
+        message.content.reference = place.reference
+        incomplete = self._incomplete.get(_key(message))
+        if incomplete is None:
+            if len(self._incomplete) >= INCOMPLETE:
+                raise Overloaded(f"{INCOMPLETE} long messages wait for their parts.")
+            incomplete = self._wait(_key(message), message, {})
+        parts = incomplete.parts | {place.number: body}
+        missing = None if incomplete.on_disk else incomplete.message
+        storing = _Part(self, incomplete, place.number, submitter)
+        if place.number not in incomplete.parts and len(parts) == place.total:
+            whole = _joined(incomplete.message, parts, request)
+            self._journal.gathered(whole, storing, missing)
+        else:
+            self._journal.gather(incomplete.message, place.number, body, storing, missing)
+        incomplete.parts = parts
+        return incomplete.message
+
+    def stored(self, incomplete: _Incomplete, message: Message) -> None:
+        """Take note that a part is on disk; with the last one the message goes on its way."""
+        incomplete.on_disk = True
+        if message.state == State.QUEUED:
+            self._forget(incomplete)
+            self._dispatch.offer(message)
+
+    def _wait(self, key: Key, message: Message, parts: dict[int, bytes]) -> _Incomplete:
+        patience = max(0.0, message.due_at - self._clock.seconds())
+        timer = self._clock.callLater(patience, self._give_up, key)
+        incomplete = self._incomplete[key] = _Incomplete(message, parts, timer)
+        return incomplete
+
+    def _forget(self, incomplete: _Incomplete) -> None:
+        if incomplete.timer.active():
+            incomplete.timer.cancel()
+        self._incomplete.pop(_key(incomplete.message), None)
+
+    def _give_up(self, key: Key) -> None:
+        incomplete = self._incomplete.pop(key)
+        self._reports.end(incomplete.message, UNDELIVERABLE_NOT_SENT, NOT_SUBMITTED)
+
+
+class _Part:
+    """The submitter of one part, as the journal sees it."""
+
+    def __init__(
+        self, gathering: Gathering, incomplete: _Incomplete, number: int, submitter: Submitter
+    ) -> None:
+        self._gathering = gathering
+        self._incomplete = incomplete
+        self._number = number
+        self._submitter = submitter
+
+    def stored(self, message: Message) -> None:
+        self._gathering.stored(self._incomplete, message)
+        self._submitter.stored(message)
+
+    def not_stored(self, message: Message) -> None:
+        self._incomplete.parts.pop(self._number, None)
+        self._submitter.not_stored(message)
+
+
+def _key(message: Message) -> Key:
+    """Return what the parts of a message have in common."""
+    content = message.content
+    return (
+        message.account_id,
+        message.source,
+        message.destination,
+        content.reference,
+        message.segments,
+        content.data_coding,
+    )
+
+
+def _joined(message: Message, parts: dict[int, bytes], last: Request) -> Message:
+    """Return the whole message; it wants a report if any part does."""
+    content = msgspec.structs.replace(
+        message.content,
+        body=b"".join(parts[number] for number in sorted(parts)),
+        registered_delivery=message.content.registered_delivery or last.content.registered_delivery,
+    )
+    return msgspec.structs.replace(
+        message,
+        state=State.QUEUED,
+        segments=count(content.body, content.data_coding, content.udh),
+        report=message.report or last.report,
+        content=content,
+    )

@@ -1,0 +1,262 @@
+"""The settings in force, and how they change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from smsd.services.accounts import hash_password
+from smsd.store.engine import Engine, StoreRefused, StoreUnavailable
+from smsd.store.messages import Messages
+from smsd.store.settings import Account, Channel, Route, Rows, SettingsTables, Value
+
+AGAIN = 1.0
+"""Seconds until settings that could not be read are read again."""
+
+
+class SettingError(ValueError):
+    """A setting is not what it should be; the text says which, and what was expected."""
+
+
+class Settings:
+    """Reads the settings and passes them on, at the start and whenever any process has changed them."""
+
+    log = Logger()
+
+    def __init__(self, engine: Engine, clock: IReactorTime) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._tables = SettingsTables(engine)
+        self._users: list[Callable[[Rows], None]] = []
+        self._reading = False
+        self._stale = False
+
+    def use(self, apply: Callable[[Rows], None]) -> None:
+        """Call ``apply`` with all settings, each time that they have been read."""
+        self._users.append(apply)
+
+    async def load(self) -> None:
+        """Read the settings now, and again whenever they are changed.
+
+        Raises:
+            StoreUnavailable: if the database doesn't answer.
+        """
+        self._pass_on(await self._tables.read())
+        self._engine.watch(self._changed)
+
+    def _changed(self) -> None:
+        self._stale = True
+        if not self._reading:
+            self._reading = True
+            reading = Deferred.fromCoroutine(self._reread())
+            reading.addErrback(lambda failure: self.log.failure("Changed settings can't be used", failure))
+
+    async def _reread(self) -> None:
+        try:
+            while self._stale:
+                self._stale = False
+                self._pass_on(await self._tables.read())
+        except StoreUnavailable:
+            self._clock.callLater(AGAIN, self._changed)
+        finally:
+            self._reading = False
+
+    def _pass_on(self, rows: Rows) -> None:
+        for apply in self._users:
+            apply(rows)
+
+
+class Administration:
+    """Lists and changes settings; a running node follows at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._tables = SettingsTables(engine)
+        self._messages = Messages(engine)
+
+    async def rows(self) -> Rows:
+        """Return all settings."""
+        return await self._tables.read()
+
+    async def add_account(self, system_id: str, password: str, **columns: Value) -> int:
+        """Add an account and return its id; ``columns`` are those of :class:`Account`.
+
+        Raises:
+            SettingError: if a value won't do, or there is such an account.
+        """
+        row: dict[str, Value] = {
+            "system_id": system_id,
+            "password": password,
+            "enabled": 1,
+            "sessions": 4,
+            "standard_receipts": 0,
+            "currency": "EUR",
+        }
+        return await self._insert("account", _account(row | columns), f"account {system_id}")
+
+    async def change_account(self, system_id: str, **columns: Value) -> None:
+        """Change an account; raises as :meth:`add_account`."""
+        account = await self.account(system_id)
+        await self._tables.update("account", account.id, _account(columns))
+
+    async def remove_account(self, system_id: str) -> None:
+        """Remove an account.
+
+        Raises:
+            SettingError: if there is none, or routes are its own.
+        """
+        account = await self.account(system_id)
+        await self._delete(
+            "account", account.id, f"Account {system_id} has routes of its own: remove them first"
+        )
+
+    async def account(self, system_id: str) -> Account:
+        """Return an account by its name.
+
+        Raises:
+            SettingError: if there is none.
+        """
+        for account in (await self.rows()).accounts:
+            if account.system_id == system_id:
+                return account
+        raise SettingError(f"There is no account {system_id}.")
+
+    async def add_channel(self, name: str, kind: str, options: str) -> int:
+        """Add a channel with its kind's options as JSON, and return its id; raises as :meth:`add_account`."""
+        if not re.fullmatch(r"[\w.-]{1,64}", name):
+            raise SettingError(
+                f"A channel's name has letters, digits, dots and hyphens, up to 64: not {name!r}."
+            )
+        row: dict[str, Value] = {"name": name, "kind": kind, "enabled": 1, "options": options}
+        return await self._insert("channel", row, f"channel {name}")
+
+    async def change_channel(
+        self, name: str, *, enabled: bool | None = None, options: str | None = None
+    ) -> None:
+        """Change a channel; raises as :meth:`add_account`."""
+        channel = await self.channel(name)
+        row: dict[str, Value] = {}
+        if enabled is not None:
+            row["enabled"] = int(enabled)
+        if options is not None:
+            row["options"] = options
+        if row:
+            await self._tables.update("channel", channel.id, row)
+
+    async def remove_channel(self, name: str) -> None:
+        """Remove a channel.
+
+        Raises:
+            SettingError: if there is none, routes lead to it, or messages wait for it.
+        """
+        channel = await self.channel(name)
+        waiting = await self._messages.waiting(channel.id)
+        if waiting:
+            raise SettingError(f"{waiting} messages wait for channel {name}: let it send them first.")
+        await self._delete("channel", channel.id, f"Routes lead to channel {name}: remove them first")
+
+    async def channel(self, name: str) -> Channel:
+        """Return a channel by its name.
+
+        Raises:
+            SettingError: if there is none.
+        """
+        for channel in (await self.rows()).channels:
+            if channel.name == name:
+                return channel
+        raise SettingError(f"There is no channel {name}.")
+
+    async def add_route(
+        self, channel: str, prefix: str = "", account: str | None = None, price: str = "0"
+    ) -> int:
+        """Route a prefix to a channel, for an account or for all, and return the route's id.
+
+        Raises:
+            SettingError: if a value won't do, or there is such a route.
+        """
+        row: dict[str, Value] = {
+            "account_id": (await self.account(account)).id if account else None,
+            "channel_id": (await self.channel(channel)).id,
+        }
+        row |= _route({"prefix": prefix, "price": price})
+        for route in (await self.rows()).routes:
+            if (route.account_id, route.prefix) == (row["account_id"], prefix):
+                raise SettingError(f"Route {route.id} has prefix {prefix!r} already, for the same account.")
+        return await self._insert("route", row, "route")
+
+    async def change_route(self, number: int, *, channel: str | None = None, **columns: Value) -> None:
+        """Change a route; raises as :meth:`add_route`."""
+        await self._route(number)
+        row = _route(columns)
+        if channel is not None:
+            row["channel_id"] = (await self.channel(channel)).id
+        if row:
+            await self._tables.update("route", number, row)
+
+    async def remove_route(self, number: int) -> None:
+        """Remove a route; messages that have taken it already keep their channel.
+
+        Raises:
+            SettingError: if there is none.
+        """
+        await self._route(number)
+        await self._tables.delete("route", number)
+
+    async def _route(self, number: int) -> Route:
+        for route in (await self.rows()).routes:
+            if route.id == number:
+                return route
+        raise SettingError(f"There is no route {number}.")
+
+    async def _insert(self, table: str, row: dict[str, Value], what: str) -> int:
+        try:
+            return await self._tables.insert(table, row)
+        except StoreRefused as error:
+            raise SettingError(f"There is a {what} already.") from error
+
+    async def _delete(self, table: str, number: int, otherwise: str) -> None:
+        try:
+            await self._tables.delete(table, number)
+        except StoreRefused as error:
+            raise SettingError(f"{otherwise}.") from error
+
+
+def _account(columns: dict[str, Value]) -> dict[str, Value]:
+    """Return an account's columns as they are stored.
+
+    Raises:
+        SettingError: if one won't do.
+    """
+    row = dict(columns)
+    if "system_id" in row and not re.fullmatch(r"[\x21-\x7e]{1,15}", str(row["system_id"])):
+        raise SettingError(f"A system_id has 1 to 15 visible ASCII characters: not {row['system_id']!r}.")
+    if ":" in str(row.get("system_id", "")):
+        raise SettingError("A system_id has no colon: HTTP's authorization ends the name there.")
+    if "password" in row:
+        password = str(row["password"])
+        if not re.fullmatch(r"[\x20-\x7e]{1,64}", password):
+            raise SettingError("A password has 1 to 64 ASCII characters; for SMPP at most 8.")
+        row["password"] = hash_password(password)
+    if "sessions" in row and not 0 <= int(row["sessions"] or 0) <= 1000:
+        raise SettingError(f"sessions is a number from 0 to 1000: not {row['sessions']}.")
+    if "currency" in row and not re.fullmatch(r"[A-Z]{3}", str(row["currency"])):
+        raise SettingError(f"A currency is a code of ISO 4217, such as EUR: not {row['currency']!r}.")
+    return row
+
+
+def _route(columns: dict[str, Value]) -> dict[str, Value]:
+    """Return a route's columns as they are stored; raises as :func:`_account`."""
+    if "prefix" in columns and not re.fullmatch(r"[0-9]{0,15}", str(columns["prefix"])):
+        raise SettingError(f"A prefix has up to 15 digits: not {columns['prefix']!r}.")
+    if "price" in columns:
+        try:
+            price = Decimal(str(columns["price"]))
+        except InvalidOperation:
+            price = Decimal(-1)
+        if not (price.is_finite() and 0 <= price < 10**6 and price == round(price, 6)):
+            raise SettingError(f"A price is a decimal from 0, with up to 6 places: not {columns['price']!r}.")
+    return dict(columns)

@@ -1,0 +1,150 @@
+"""Finds the message of an operator's receipt, however early or late it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from smsd.services.reports import Reports
+from smsd.services.statuses import DELIVERED_TO_HANDSET
+from smsd.store.engine import StoreUnavailable
+from smsd.store.journal import Journal
+from smsd.store.messages import Message, Messages, State
+
+FRESH = 50_000
+"""How many segments the operator has taken are remembered; older ones are looked up in the table."""
+PARKED = 10_000
+"""How many receipts may wait for the response that names their message."""
+EARLY = 10.0
+"""Seconds by which a receipt may come before that response."""
+
+Key = tuple[int, str]
+"""A channel's id, and what its operator calls the segment."""
+
+
+class Outcome(NamedTuple):
+    """What an operator's receipt says: a final message status and a GSM error code."""
+
+    status: int
+    error: int
+
+
+class Waiting(NamedTuple):
+    """A receipt that has not found its message yet, and how to acknowledge it to the operator."""
+
+    key: Key
+    outcome: Outcome
+    acknowledge: Callable[[], None]
+
+
+class Tracking:
+    """Knows what operators call the segments they have taken, and ends messages by their receipts.
+
+    A receipt is acknowledged to the operator once what it says is on disk.
+    """
+
+    log = Logger()
+
+    def __init__(self, journal: Journal, messages: Messages, reports: Reports, clock: IReactorTime) -> None:
+        self._journal = journal
+        self._messages = messages
+        self._reports = reports
+        self._clock = clock
+        self._fresh: dict[Key, tuple[Message, int]] = {}
+        self._parked: dict[Key, tuple[Waiting, IDelayedCall]] = {}
+        self._lookups: list[Waiting] = []
+        self._looking = False
+
+    def taken(self, channel_id: int, operator_id: str, message: Message, number: int) -> None:
+        """Remember, and store, what the operator calls a segment: the only one (0) or one of several."""
+        key = (channel_id, operator_id)
+        self._journal.taken(channel_id, operator_id, message.id, number)
+        if len(self._fresh) >= FRESH:
+            del self._fresh[next(iter(self._fresh))]
+        self._fresh[key] = (message, number)
+        if self._parked and key in self._parked:
+            waiting, timer = self._parked.pop(key)
+            timer.cancel()
+            self._apply(waiting, message, number)
+
+    def receipt(
+        self, channel_id: int, operator_id: str, outcome: Outcome, acknowledge: Callable[[], None]
+    ) -> None:
+        """Take an operator's final receipt; ``acknowledge`` is called when nothing can be lost of it."""
+        waiting = Waiting((channel_id, operator_id), outcome, acknowledge)
+        found = self._fresh.pop(waiting.key, None)
+        if found is not None:
+            self._apply(waiting, *found)
+            return
+        self._lookups.append(waiting)
+        if not self._looking:
+            self._looking = True
+            # At the end of this turn, so that all receipts that came with this one share a query.
+            self._clock.callLater(0, self._look)
+
+    def _look(self) -> None:
+        looking = Deferred.fromCoroutine(self._look_up())
+        looking.addErrback(lambda failure: self.log.failure("Receipts can't be looked up", failure))
+
+    async def _look_up(self) -> None:
+        """Search the table for the messages of receipts that memory does not know."""
+        while self._lookups:
+            lookups, self._lookups = self._lookups, []
+            try:
+                found = await self._messages.taken({waiting.key for waiting in lookups})
+            except StoreUnavailable:
+                # Not acknowledged, so the operator sends these again.
+                self.log.warn("{count} receipts can't be looked up just now", count=len(lookups))
+                continue
+            for waiting in lookups:
+                segment = found.get(waiting.key)
+                fresh = self._fresh.pop(waiting.key, None)
+                if fresh is not None:
+                    self._apply(waiting, *fresh)
+                elif segment is not None:
+                    self._apply(waiting, segment.message, segment.number)
+                else:
+                    self._park(waiting)
+        self._looking = False
+
+    def _park(self, waiting: Waiting) -> None:
+        """Keep a receipt for a while: the response that names its message may be on its way."""
+        if waiting.key in self._parked or len(self._parked) >= PARKED:
+            self._unknown(waiting)
+            return
+        timer = self._clock.callLater(EARLY, self._give_up, waiting.key)
+        self._parked[waiting.key] = (waiting, timer)
+
+    def _give_up(self, key: Key) -> None:
+        waiting, _ = self._parked.pop(key)
+        self._unknown(waiting)
+
+    def _unknown(self, waiting: Waiting) -> None:
+        channel_id, operator_id = waiting.key
+        self.log.warn(
+            "Channel {channel_id} got a receipt for {operator_id}, which it never sent",
+            channel_id=channel_id,
+            operator_id=operator_id,
+        )
+        waiting.acknowledge()
+
+    def _apply(self, waiting: Waiting, message: Message, number: int) -> None:
+        """End the message, or note the end of one of its segments."""
+        status, error = waiting.outcome
+        if message.state == State.FINAL:
+            waiting.acknowledge()
+            return
+        if number == 0:
+            self._reports.end(message, status, error, waiting.acknowledge)
+            return
+        if message.ended is None:
+            message.ended = {}
+        message.ended[number] = (status, error)
+        self._journal.ended(*waiting.key, status, error, lambda _: waiting.acknowledge())
+        delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]
+        if status != DELIVERED_TO_HANDSET or len(delivered) == message.segments:
+            self._reports.end(message, status, error)

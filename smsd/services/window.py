@@ -1,0 +1,133 @@
+"""A bounded window in memory onto messages that wait in the table."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from smsd.store.engine import StoreUnavailable
+from smsd.store.messages import Message
+
+AGAIN = 1.0
+"""Seconds until a database that could not be read is asked again."""
+
+
+class Window:
+    """The first of the messages that wait for something, in order; the others stay in the table.
+
+    A message is *held* from the moment it enters the window until :meth:`settle` says that the table no
+    longer counts it as waiting, so that no reading of the table brings it in twice.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        size: int,
+        read: Callable[[int], Awaitable[list[Message]]],
+        ready: Callable[[], None],
+    ) -> None:
+        """Hold at most ``size`` messages.
+
+        Args:
+            clock: the reactor's time.
+            size: how many messages may be held.
+            read: returns the first so many waiting rows of the table, in their order.
+            ready: is called when messages have come in from the table.
+        """
+        self._clock = clock
+        self._size = size
+        self._read = read
+        self._ready = ready
+        self._held: set[int] = set()
+        self._waiting: deque[Message] = deque()
+        self._beyond = False
+        self._missed = False
+        self._settled: set[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def held(self) -> int:
+        """How many messages are in memory or under way."""
+        return len(self._held)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits or is under way, here or in the table."""
+        return not self._held and not self._beyond and self._settled is None
+
+    def offer(self, message: Message) -> bool:
+        """Let in a message that has just been stored; if there is no room it waits in the table."""
+        if message.id in self._held:
+            return False
+        if self._beyond or len(self._held) >= self._size:
+            self._beyond = self._missed = True
+            return False
+        self._held.add(message.id)
+        self._waiting.append(message)
+        return True
+
+    def look(self) -> None:
+        """Take note that messages may wait in the table."""
+        self._beyond = self._missed = True
+        self._refill()
+
+    def take(self) -> Message | None:
+        """Return the next message, if there is one; it stays held."""
+        if self._beyond:
+            self._refill()
+        return self._waiting.popleft() if self._waiting else None
+
+    def put_back(self, message: Message) -> None:
+        """Return a message that was taken in vain: it is the next one again."""
+        self._waiting.appendleft(message)
+
+    def settle(self, message_id: int) -> None:
+        """Take note that the table no longer counts a message as waiting."""
+        self._held.discard(message_id)
+        if self._settled is not None:
+            self._settled.add(message_id)
+        if self._beyond:
+            self._refill()
+
+    def clear(self) -> None:
+        """Forget what nobody has taken: it is in the table."""
+        if self._waiting:
+            self._held.difference_update(message.id for message in self._waiting)
+            self._waiting.clear()
+            self._beyond = True
+
+    def _refill(self) -> None:
+        if self._settled is None and len(self._waiting) <= self._size // 4 and len(self._held) < self._size:
+            self._settled = set()
+            reading = Deferred.fromCoroutine(self._fill())
+            reading.addErrback(lambda failure: self.log.failure("Waiting messages can't be read", failure))
+
+    async def _fill(self) -> None:
+        limit = len(self._held) + self._size
+        self._missed = False
+        try:
+            messages = await self._read(limit)
+        except StoreUnavailable:
+            self._settled = None
+            self._clock.callLater(AGAIN, self.look)
+            return
+        settled, self._settled = self._settled or set(), None
+        self._beyond = self._missed or len(messages) == limit
+        for message in messages:
+            # What was settled while the table was being read is only in the answer, no longer in the table.
+            if message.id not in self._held and message.id not in settled:
+                if len(self._held) >= self._size:
+                    self._beyond = True
+                    break
+                self._held.add(message.id)
+                self._waiting.append(message)
+        if self._waiting:
+            self._ready()

@@ -1,0 +1,1 @@
+"""The text of a message: alphabets, transliteration, segments. A library of its own, without I/O."""

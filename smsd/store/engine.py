@@ -1,0 +1,96 @@
+"""What the rest of smsd sees of a database: statements go in, rows come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+Row = tuple[Any, ...]
+
+
+class StoreUnavailable(Exception):
+    """The database can't be reached or can't write now; the same call may succeed later."""
+
+
+class StoreRefused(Exception):
+    """The database refuses these very rows, and will refuse them again."""
+
+
+class SchemaTooNew(Exception):
+    """The database was upgraded by a newer smsd than this one."""
+
+
+class NodeAlreadyRunning(Exception):
+    """Another node works on this database."""
+
+
+class Query(msgspec.Struct, frozen=True, eq=False):
+    """One SQL statement in the subset that both engines share.
+
+    ``?`` stands for a value. ``{rows}`` stands for a whole batch of rows as a table expression whose
+    columns are those that ``columns`` names with their types (``"id bigint, text text"``); it needs an
+    alias after it: ``FROM {rows} AS r``. A query has values or rows, never both. A query is itself, not
+    its text: two are never equal.
+    """
+
+    sql: str
+    columns: str = ""
+
+    def column_list(self) -> list[tuple[str, str]]:
+        """Return the batch's columns as (name, type) pairs."""
+        pairs = [column.split(None, 1) for column in self.columns.split(",")]
+        return [(name, kind.strip()) for name, kind in pairs]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A query and what it is called with: its values, or the rows of its batch."""
+
+    query: Query
+    values: Sequence[Any] = ()
+
+
+class Engine(Protocol):
+    """A database.
+
+    Values are ``int``, ``float``, ``str`` and ``None``: what both engines and JSON carry unchanged.
+    """
+
+    def prepare(self, now: float) -> None:
+        """Create the schema or bring it up to date, blocking; for use before the reactor runs.
+
+        Raises:
+            SchemaTooNew: if a newer smsd has upgraded it.
+            StoreUnavailable: if the database can't be reached or written.
+        """
+
+    async def open(self, *, exclusive: bool) -> None:
+        """Connect; an exclusive user, a node, is the only one of its kind.
+
+        Raises:
+            NodeAlreadyRunning: if another exclusive user has the database.
+        """
+
+    async def close(self) -> None:
+        """Finish what is under way and disconnect."""
+
+    async def read(self, call: Call) -> list[Row]:
+        """Run one query that changes nothing.
+
+        Raises:
+            StoreUnavailable: if the database doesn't answer.
+        """
+
+    async def write(self, *calls: Call, announce: bool = False) -> list[list[Row]]:
+        """Run the calls in one transaction and return their rows once it is on disk.
+
+        With ``announce``, every watcher of this database is told that settings have changed.
+
+        Raises:
+            StoreUnavailable: if nothing was written, or nobody can tell whether it was.
+            StoreRefused: if a row is one that the database can't take; nothing was written.
+        """
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call ``changed`` soon after any process announces a change of settings."""

@@ -1,0 +1,365 @@
+"""Group commit: every change of a message goes to disk together with whatever else changes meanwhile.
+
+While one batch is being committed the next one gathers; a batch is one transaction. Nothing waits for a
+timer, and batches grow by themselves under load.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from smsd.store.engine import Call, Engine, Query, Row, StoreRefused, StoreUnavailable
+from smsd.store.messages import Message
+
+ACCEPT = Query(
+    "INSERT INTO message (id, account_id, channel_id, state, bulk_id, source, destination, segments,"
+    " accepted_at, due_at, expires_at, done_at, status, report, price, content)"
+    " SELECT id, account_id, channel_id, state, bulk_id, source, destination, segments, accepted_at,"
+    " due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r WHERE true"
+    " ON CONFLICT (id) DO NOTHING",
+    "id bigint, account_id bigint, channel_id bigint, state smallint, bulk_id text, source text,"
+    " destination text, segments int, accepted_at float8, due_at float8, expires_at float8, done_at float8,"
+    " status smallint, report smallint, price text, content text",
+)
+BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
+"""Stores a long message with the first part that comes; every part brings it until it is known to be there."""
+FRAGMENT = Query(
+    "INSERT INTO fragment (message_id, number, body)"
+    " SELECT message_id, number, body FROM {rows} AS r WHERE true"
+    " ON CONFLICT (message_id, number) DO NOTHING",
+    "message_id bigint, number int, body text",
+)
+GATHERED = Query(
+    "UPDATE message SET state = 2, segments = r.segments, report = r.report, content = r.content"
+    " FROM {rows} AS r WHERE message.id = r.id AND message.state = 0",
+    "id bigint, segments int, report smallint, content text",
+)
+FORGET_FRAGMENTS = Query(
+    "DELETE FROM fragment WHERE message_id IN (SELECT id FROM {rows} AS r)",
+    "id bigint",
+)
+SEGMENT = Query(
+    "INSERT INTO segment (channel_id, operator_id, message_id, number)"
+    " SELECT channel_id, operator_id, message_id, number FROM {rows} AS r WHERE true"
+    " ON CONFLICT (channel_id, operator_id) DO UPDATE"
+    " SET message_id = excluded.message_id, number = excluded.number, status = NULL, error = NULL",
+    "channel_id bigint, operator_id text, message_id bigint, number int",
+)
+SENT = Query(
+    "UPDATE message SET state = 3, sent_at = r.sent_at FROM {rows} AS r"
+    " WHERE message.id = r.id AND message.state = 2",
+    "id bigint, sent_at float8",
+)
+ENDED = Query(
+    "UPDATE segment SET status = r.status, error = r.error FROM {rows} AS r"
+    " WHERE segment.channel_id = r.channel_id AND segment.operator_id = r.operator_id",
+    "channel_id bigint, operator_id text, status smallint, error int",
+)
+POSTPONED = Query(
+    "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error FROM {rows} AS r"
+    " WHERE message.id = r.id AND message.state = 2",
+    "id bigint, due_at float8, attempts int, error int",
+)
+FINAL = Query(
+    "UPDATE message SET state = 4, status = r.status, error = r.error, done_at = r.done_at, report = r.report"
+    " FROM {rows} AS r WHERE message.id = r.id AND message.state < 4 RETURNING message.id",
+    "id bigint, status smallint, error int, done_at float8, report smallint",
+)
+REPORTED = Query(
+    "UPDATE message SET report = 0, reported_at = r.reported_at FROM {rows} AS r WHERE message.id = r.id",
+    "id bigint, reported_at float8",
+)
+VOID = Query("DELETE FROM message WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
+ORDER = (
+    VOID,
+    ACCEPT,
+    BEGUN,
+    FRAGMENT,
+    GATHERED,
+    FORGET_FRAGMENTS,
+    SEGMENT,
+    SENT,
+    ENDED,
+    POSTPONED,
+    FINAL,
+    REPORTED,
+)
+"""The order in which a message lives through its changes, and a transaction makes them."""
+
+EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
+"""Seconds before the first and between later attempts at a database that is unavailable."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Submitter(Protocol):
+    """Whoever handed in a message and waits to hear that it is on disk."""
+
+    def stored(self, message: Message) -> None:
+        """Take note that the message is on disk."""
+
+    def not_stored(self, message: Message) -> None:
+        """Take note that the message could not be stored, and never will be."""
+
+
+class Overloaded(Exception):
+    """As many messages as may wait for the disk do so; try again in a moment."""
+
+
+class Batch:
+    """Changes that are committed together; of two changes of one kind to one thing the first stands."""
+
+    def __init__(self) -> None:
+        self.changes: dict[Query, dict[Hashable, Row]] = {query: {} for query in ORDER}
+        self.waiting: list[tuple[Query, Hashable, Submitter, Message]] = []
+        self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self.changes.values()))
+
+    def calls(self) -> list[Call]:
+        """Return the batch as the calls of one transaction."""
+        return [Call(query, list(rows.values())) for query, rows in self.changes.items() if rows]
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """Divide the batch."""
+        first, second = Batch(), Batch()
+        changes = [(query, key) for query in ORDER for key in self.changes[query]]
+        for position, (query, key) in enumerate(changes):
+            half = first if position < len(changes) // 2 else second
+            half.changes[query][key] = self.changes[query][key]
+        for half in (first, second):
+            half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
+            half.after = [entry for entry in self.after if entry[1] in half.changes[entry[0]]]
+        return first, second
+
+
+class Journal:
+    """Takes changes of messages and brings them to disk, batch by batch."""
+
+    log = Logger()
+
+    def __init__(self, engine: Engine, clock: IReactorTime, limit: int) -> None:
+        """Write to ``engine``; at most ``limit`` submitters may wait for the disk at once."""
+        self._engine = engine
+        self._clock = clock
+        self._limit = limit
+        self._gathering = Batch()
+        self._waiting = 0
+        self._available = True
+        self._running = False
+        self._drained: list[Deferred[None]] = []
+
+    @property
+    def available(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        return self._available
+
+    @property
+    def waiting(self) -> int:
+        """How many submitters wait for the disk."""
+        return self._waiting
+
+    def accept(self, message: Message, submitter: Submitter) -> None:
+        """Store a new message.
+
+        Raises:
+            Overloaded: if too many wait already.
+            StoreUnavailable: if the database can't be written just now.
+        """
+        self._admit()
+        self._change(ACCEPT, message.id, _accepted(message))
+        self._gathering.waiting.append((ACCEPT, message.id, submitter, message))
+
+    def gather(
+        self, message: Message, number: int, body: bytes, submitter: Submitter, missing: Message | None
+    ) -> None:
+        """Store one part of a long message, and ``missing``, its row, if that isn't on disk yet.
+
+        Raises as :meth:`accept`.
+        """
+        self._admit()
+        key = (message.id, number)
+        if missing is not None:
+            self._change(BEGUN, missing.id, _accepted(missing))
+        self._change(FRAGMENT, key, (message.id, number, b2a_base64(body, newline=False).decode()))
+        self._gathering.waiting.append((FRAGMENT, key, submitter, message))
+
+    def gathered(self, whole: Message, submitter: Submitter, missing: Message | None) -> None:
+        """Store that the last part has come and the message, now whole, is queued; as :meth:`gather`."""
+        self._admit()
+        if missing is not None:
+            self._change(BEGUN, missing.id, _accepted(missing))
+        content = _encode(whole.content).decode()
+        self._change(GATHERED, whole.id, (whole.id, whole.segments, whole.report, content))
+        self._change(FORGET_FRAGMENTS, whole.id, (whole.id,))
+        self._gathering.waiting.append((GATHERED, whole.id, submitter, whole))
+
+    def taken(self, channel_id: int, operator_id: str, message_id: int, number: int) -> None:
+        """Store what an operator calls a segment that it has taken."""
+        self._change(SEGMENT, (channel_id, operator_id), (channel_id, operator_id, message_id, number))
+
+    def sent(self, message_id: int, sent_at: float, after: Callable[[bool], None]) -> None:
+        """Store that the operator has taken all of a message."""
+        self._change(SENT, message_id, (message_id, sent_at))
+        self._gathering.after.append((SENT, message_id, after))
+
+    def ended(
+        self, channel_id: int, operator_id: str, status: int, error: int, after: Callable[[bool], None]
+    ) -> None:
+        """Store the final status of one segment of several."""
+        key = (channel_id, operator_id)
+        self._change(ENDED, key, (channel_id, operator_id, status, error))
+        self._gathering.after.append((ENDED, key, after))
+
+    def postponed(self, message: Message, after: Callable[[bool], None]) -> None:
+        """Store that a message is to be tried again at its ``due_at``."""
+        self._change(POSTPONED, message.id, (message.id, message.due_at, message.attempts, message.error))
+        self._gathering.after.append((POSTPONED, message.id, after))
+
+    def final(
+        self,
+        message_id: int,
+        status: int,
+        error: int,
+        done_at: float,
+        report: int,
+        after: Callable[[bool], None],
+    ) -> None:
+        """Store a message's final status; ``after`` is told whether it was this that made it final."""
+        self._change(FINAL, message_id, (message_id, status, error, done_at, report))
+        self._gathering.after.append((FINAL, message_id, after))
+
+    def reported(self, message_id: int, reported_at: float, after: Callable[[bool], None]) -> None:
+        """Store that the client has acknowledged a message's report."""
+        self._change(REPORTED, message_id, (message_id, reported_at))
+        self._gathering.after.append((REPORTED, message_id, after))
+
+    async def drain(self) -> None:
+        """Wait until everything taken so far is on disk."""
+        if self._running:
+            self._drained.append(Deferred())
+            await self._drained[-1]
+
+    def _admit(self) -> None:
+        if not self._available:
+            raise StoreUnavailable("The database can't be written just now.")
+        if self._waiting >= self._limit:
+            raise Overloaded(f"{self._waiting} messages wait for the disk.")
+        self._waiting += 1
+
+    def _change(self, query: Query, key: Hashable, row: Row) -> None:
+        self._gathering.changes[query].setdefault(key, row)
+        if not self._running:
+            self._running = True
+            # Not before this turn of the reactor ends: what comes in with it shares the transaction.
+            self._clock.callLater(0, self._start)
+
+    def _start(self) -> None:
+        running = Deferred.fromCoroutine(self._run())
+        running.addErrback(lambda failure: self.log.failure("The journal stopped", failure))
+
+    async def _run(self) -> None:
+        pause = EAGER
+        while len(self._gathering):
+            batch, self._gathering = self._gathering, Batch()
+            try:
+                await self._commit(batch)
+            except StoreUnavailable as error:
+                if self._available:
+                    self.log.error("Messages can't be stored: {error}", error=error)
+                pause = await self._wait_with(batch, pause)
+            except Exception:  # A mistake of ours must not stop the journal for good.
+                self.log.failure("A batch of changes failed and is tried again")
+                pause = await self._wait_with(batch, pause)
+            else:
+                if not self._available:
+                    self.log.info("Messages are stored again.")
+                self._available = True
+                pause = EAGER
+        self._running = False
+        drained, self._drained = self._drained, []
+        for waiter in drained:
+            waiter.callback(None)
+
+    async def _wait_with(self, batch: Batch, pause: float) -> float:
+        """Keep what a batch that failed may keep, wait, and return the next pause."""
+        self._available = False
+        self._put_back(batch)
+        await deferLater(self._clock, pause)
+        return min(pause * GROWTH, LAZY)
+
+    async def _commit(self, batch: Batch) -> None:
+        """Write a batch; one that is refused is written by halves, so that a bad row fails alone."""
+        calls = batch.calls()
+        try:
+            results = await self._engine.write(*calls)
+        except StoreRefused as error:
+            if len(batch) > 1:
+                for half in batch.halves():
+                    await self._commit(half)
+                return
+            self.log.error("The database refuses a change, which is dropped: {error}", error=error)
+            self._tell(batch, stored=False)
+            return
+        made_final = {
+            id for call, rows in zip(calls, results, strict=True) if call.query is FINAL for (id,) in rows
+        }
+        self._tell(batch, stored=True)
+        for query, key, after in batch.after:
+            self._guarded(after, query is not FINAL or key in made_final)
+
+    def _put_back(self, batch: Batch) -> None:
+        """Refuse what submitters wait for; keep what has happened for the next attempt."""
+        self._tell(batch, stored=False)
+        # A commit whose answer was lost may have taken place: what was refused must not be there.
+        refused = {id: (id,) for id in batch.changes[ACCEPT]}
+        for query in (ACCEPT, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
+            batch.changes[query] = {}
+        later = self._gathering
+        for query, rows in batch.changes.items():
+            later.changes[query] = rows | {k: row for k, row in later.changes[query].items() if k not in rows}
+        later.changes[VOID].update(refused)
+        later.after[:0] = batch.after
+
+    def _tell(self, batch: Batch, *, stored: bool) -> None:
+        self._waiting -= len(batch.waiting)
+        for _, _, submitter, message in batch.waiting:
+            self._guarded(submitter.stored if stored else submitter.not_stored, message)
+        batch.waiting = []
+
+    def _guarded(self, call: Callable[..., None], argument: object) -> None:
+        """Call back; what goes wrong there is logged and harms no one else in the batch."""
+        try:
+            call(argument)
+        except Exception:
+            self.log.failure("A change was stored, but what follows from it failed")
+
+
+def _accepted(message: Message) -> Row:
+    return (
+        message.id,
+        message.account_id,
+        message.channel_id,
+        message.state,
+        message.bulk_id,
+        message.source,
+        message.destination,
+        message.segments,
+        message.accepted_at,
+        message.due_at,
+        message.expires_at,
+        message.done_at,
+        message.status,
+        message.report,
+        message.price,
+        _encode(message.content).decode(),
+    )

@@ -1,0 +1,228 @@
+"""Messages as rows: what is kept of each, and the queries that read them.
+
+What changes messages goes through :mod:`smsd.store.journal`, many at a time.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+import msgspec
+
+from smsd.store.engine import Call, Engine, Query, Row
+
+
+class State(IntEnum):
+    """Where a message is on its way."""
+
+    GATHERING = 0
+    """Some parts of a long message are still to come."""
+    SCHEDULED = 1
+    """It waits for its due time: a later sending, or another attempt."""
+    QUEUED = 2
+    """It waits for its channel, or is in the channel's window."""
+    SENT = 3
+    """The operator has taken all of it."""
+    FINAL = 4
+
+
+class Report(IntEnum):
+    """What is owed to the client when a message is final."""
+
+    NONE = 0
+    RECEIPT = 1
+    """A deliver_sm to one of the account's SMPP sessions."""
+    FETCH = 2
+    """An entry in the answer to ``GET /sms/1/reports``."""
+
+
+class Content(msgspec.Struct, array_like=True):
+    """What only sending and receipts need of a message: SMPP's fields, and its octets.
+
+    ``udh`` holds the information elements that each segment carries beside those that number it, without
+    the length octet; ``body`` the whole text as SMPP carries it, one octet a septet for GSM 7-bit;
+    ``reference`` the number under which the parts of a message that came in parts belong together.
+    """
+
+    source_ton: int
+    source_npi: int
+    destination_ton: int
+    destination_npi: int
+    service_type: str
+    esm_class: int
+    protocol_id: int
+    priority: int
+    data_coding: int
+    registered_delivery: int
+    body: bytes
+    udh: bytes = b""
+    reference: int = 0
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+
+
+class Message(msgspec.Struct):
+    """A message and where it is on its way; times are seconds since 1970."""
+
+    id: int
+    account_id: int
+    channel_id: int | None
+    state: int
+    bulk_id: str | None
+    source: str
+    destination: str
+    segments: int
+    accepted_at: float
+    due_at: float
+    expires_at: float
+    attempts: int
+    sent_at: float | None
+    done_at: float | None
+    status: int
+    error: int
+    report: int
+    price: str
+    content: Content
+    taken: dict[int, str] | None = None
+    """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
+    ended: dict[int, tuple[int, int]] | None = None
+    """Of such a message, once receipts come: the final status and error of each segment that has one."""
+
+
+class Segment(msgspec.Struct):
+    """A segment that an operator has taken, and its message."""
+
+    operator_id: str
+    number: int
+    message: Message
+
+
+COLUMNS = (
+    "id, account_id, channel_id, state, bulk_id, source, destination, segments, accepted_at, due_at,"
+    " expires_at, attempts, sent_at, done_at, status, error, report, price, content"
+)
+_QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
+
+NEWEST = Query("SELECT coalesce(max(id), 0) FROM message")
+QUEUES = Query("SELECT DISTINCT channel_id, account_id FROM message WHERE state = 2")
+QUEUED = Query(
+    f"SELECT {COLUMNS} FROM message WHERE state = 2 AND channel_id = ? AND account_id = ? ORDER BY id LIMIT ?"
+)
+OWED = Query(
+    f"SELECT {COLUMNS} FROM message WHERE state = 4 AND account_id = ? AND report = {int(Report.RECEIPT)}"
+    " ORDER BY done_at LIMIT ?"
+)
+FETCH = Query(
+    "UPDATE message SET report = 0, reported_at = ? WHERE id IN (SELECT id FROM message"
+    f" WHERE state = 4 AND report = {int(Report.FETCH)} AND account_id = ? ORDER BY done_at LIMIT ?)"
+    f" RETURNING {COLUMNS}"
+)
+DUE = Query(
+    "UPDATE message SET state = 2 WHERE id IN"
+    " (SELECT id FROM message WHERE state = 1 AND due_at <= ? ORDER BY due_at LIMIT ?)"
+    " RETURNING channel_id, account_id"
+)
+EXPIRED = Query(
+    f"SELECT {COLUMNS} FROM message WHERE state < 4 AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+)
+GATHERING = Query(f"SELECT {COLUMNS} FROM message WHERE state = 0 ORDER BY id")
+FRAGMENTS = Query("SELECT message_id, number, body FROM fragment ORDER BY message_id, number")
+TAKEN = Query(
+    f"SELECT s.operator_id, s.number, {_QUALIFIED} FROM {{rows}} AS r"
+    " JOIN segment s ON s.channel_id = r.channel_id AND s.operator_id = r.operator_id"
+    " JOIN message m ON m.id = s.message_id",
+    "channel_id bigint, operator_id text",
+)
+ENDED = Query(
+    "SELECT s.message_id, s.number, s.status, s.error FROM {rows} AS r"
+    " JOIN segment s ON s.message_id = r.id WHERE s.number > 0 AND s.status IS NOT NULL",
+    "id bigint",
+)
+WAITING = Query("SELECT count(*) FROM message WHERE channel_id = ? AND state IN (0, 1, 2)")
+
+_content = msgspec.json.Decoder(Content)
+
+
+def message_of(row: Row) -> Message:
+    """Return the message in a row of :data:`COLUMNS`."""
+    message = Message(*row)
+    message.content = _content.decode(row[-1])
+    return message
+
+
+class Messages:
+    """Reads the message table."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def newest_id(self) -> int:
+        """Return the highest id given so far, 0 if none."""
+        ((newest,),) = await self._engine.read(Call(NEWEST))
+        return int(newest)
+
+    async def queues(self) -> list[tuple[int, int]]:
+        """Return the (channel, account) pairs that have queued messages."""
+        return [(channel, account) for channel, account in await self._engine.read(Call(QUEUES))]
+
+    async def queued(self, channel_id: int, account_id: int, limit: int) -> list[Message]:
+        """Return the oldest queued messages of an account on a channel."""
+        rows = await self._engine.read(Call(QUEUED, (channel_id, account_id, limit)))
+        return [message_of(row) for row in rows]
+
+    async def owed(self, account_id: int, limit: int) -> list[Message]:
+        """Return final messages whose receipts an account's sessions still have to get, the oldest first."""
+        return [message_of(row) for row in await self._engine.read(Call(OWED, (account_id, limit)))]
+
+    async def fetch(
+        self, account_id: int, bulk_ids: Sequence[str], ids: Sequence[int], limit: int, now: float
+    ) -> list[Message]:
+        """Return final messages not yet fetched, and mark them fetched in the same transaction."""
+        sql = FETCH.sql
+        values: list[object] = [now, account_id]
+        for column, wanted in (("bulk_id", bulk_ids), ("id", ids)):
+            if wanted:
+                marks = ",".join("?" * len(wanted))
+                sql = sql.replace("ORDER BY", f"AND {column} IN ({marks}) ORDER BY", 1)
+                values.extend(wanted)
+        (rows,) = await self._engine.write(Call(Query(sql), (*values, limit)))
+        return sorted((message_of(row) for row in rows), key=lambda message: (message.done_at, message.id))
+
+    async def due(self, now: float, limit: int) -> list[tuple[int, int]]:
+        """Queue the scheduled messages whose time has come; return the (channel, account) of each."""
+        (rows,) = await self._engine.write(Call(DUE, (now, limit)))
+        return [(channel, account) for channel, account in rows]
+
+    async def expired(self, now: float, limit: int) -> list[Message]:
+        """Return messages that aren't final although their validity has ended."""
+        return [message_of(row) for row in await self._engine.read(Call(EXPIRED, (now, limit)))]
+
+    async def gathering(self) -> list[tuple[Message, dict[int, bytes]]]:
+        """Return the long messages whose parts have not all come in, with the parts that have."""
+        parts: dict[int, dict[int, bytes]] = {}
+        for message_id, number, body in await self._engine.read(Call(FRAGMENTS)):
+            parts.setdefault(message_id, {})[number] = a2b_base64(body)
+        messages = [message_of(row) for row in await self._engine.read(Call(GATHERING))]
+        return [(message, parts.get(message.id, {})) for message in messages]
+
+    async def taken(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Segment]:
+        """Return the segments that operators know by these (channel, operator id) keys."""
+        found = {}
+        for operator_id, number, *row in await self._engine.read(Call(TAKEN, list(keys))):
+            message = message_of(tuple(row))
+            key = (message.channel_id or 0, operator_id)
+            found[key] = Segment(operator_id, number, message)
+        several = {(s.message.id,) for s in found.values() if s.number}
+        if several:
+            ended: dict[int, dict[int, tuple[int, int]]] = {}
+            for message_id, number, status, error in await self._engine.read(Call(ENDED, list(several))):
+                ended.setdefault(message_id, {})[number] = (status, error)
+            for segment in found.values():
+                segment.message.ended = ended.get(segment.message.id)
+        return found
+
+    async def waiting(self, channel_id: int) -> int:
+        """Return how many messages have still to be sent on a channel."""
+        ((count,),) = await self._engine.read(Call(WAITING, (channel_id,)))
+        return int(count)

@@ -1,0 +1,79 @@
+-- Times are seconds since 1970-01-01 UTC. {key} is the engine's phrase for a primary key that numbers itself,
+-- {id} its phrase for one that is given.
+
+-- Who may bind and call the HTTP API.
+CREATE TABLE account (
+    id {key},
+    system_id TEXT NOT NULL UNIQUE,            -- the name for SMPP binds and for HTTP Basic authorization
+    password TEXT NOT NULL,                    -- an argon2id hash in its standard text form
+    enabled SMALLINT NOT NULL,
+    sessions INTEGER NOT NULL,                 -- how many SMPP sessions may be bound at once
+    standard_receipts SMALLINT NOT NULL,       -- 1: receipts as in SMPP 3.4 appendix B, 0: the platform's own line
+    currency TEXT NOT NULL                     -- ISO 4217, of the prices in this account's reports
+);
+
+-- The ways to operators.
+CREATE TABLE channel (
+    id {key},
+    name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,                        -- 'smpp' or 'simulator'
+    enabled SMALLINT NOT NULL,
+    options TEXT NOT NULL                      -- JSON: the settings of this kind of channel
+);
+
+-- Which channel a message takes: the longest prefix wins, an account's own route before everybody's.
+CREATE TABLE route (
+    id {key},
+    account_id BIGINT REFERENCES account (id), -- NULL: a route for every account
+    prefix TEXT NOT NULL,                      -- leading digits of the destination; '' is every destination
+    channel_id BIGINT NOT NULL REFERENCES channel (id),
+    price TEXT NOT NULL                        -- an exact decimal, per segment, in the account's currency
+);
+
+-- A message from its acceptance to its last report.
+CREATE TABLE message (
+    id {id},
+    account_id BIGINT NOT NULL,
+    channel_id BIGINT,                         -- NULL: refused before it had a route
+    state SMALLINT NOT NULL,                   -- 0 gathering, 1 scheduled, 2 queued, 3 sent, 4 final
+    bulk_id TEXT,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,                 -- E.164 digits; for a refused message as the client gave it
+    segments INTEGER NOT NULL,
+    accepted_at DOUBLE PRECISION NOT NULL,
+    due_at DOUBLE PRECISION NOT NULL,          -- scheduled: when it is queued; gathering: when it is given up
+    expires_at DOUBLE PRECISION NOT NULL,      -- the end of its validity
+    attempts INTEGER NOT NULL DEFAULT 0,       -- how often an operator refused it for the time being
+    sent_at DOUBLE PRECISION,                  -- when the operator had taken all its segments
+    done_at DOUBLE PRECISION,                  -- when it became final
+    status SMALLINT NOT NULL,                  -- a message status id, e.g. 5 DELIVERED_TO_HANDSET
+    error INTEGER NOT NULL DEFAULT 0,          -- a GSM error code
+    report SMALLINT NOT NULL,                  -- still owed once final: 0 nothing, 1 a receipt, 2 to be fetched
+    reported_at DOUBLE PRECISION,              -- when the client acknowledged or fetched its report
+    price TEXT NOT NULL,                       -- per segment
+    content TEXT NOT NULL                      -- JSON array: everything that only sending needs
+);
+CREATE INDEX message_queued ON message (channel_id, account_id, id) WHERE state = 2;
+CREATE INDEX message_due ON message (due_at) WHERE state < 2;
+CREATE INDEX message_expiring ON message (expires_at) WHERE state < 4;
+CREATE INDEX message_report_owed ON message (account_id, report, done_at) WHERE state = 4 AND report > 0;
+
+-- What an operator calls a segment it has taken: the key under which its receipt is found.
+CREATE TABLE segment (
+    channel_id BIGINT NOT NULL,
+    operator_id TEXT NOT NULL,
+    message_id BIGINT NOT NULL,
+    number INTEGER NOT NULL,                   -- 1 to n; 0 for the only segment of a message
+    status SMALLINT,                           -- its final status, for a segment of several
+    error INTEGER,
+    PRIMARY KEY (channel_id, operator_id)
+);
+CREATE INDEX segment_of_several ON segment (message_id) WHERE number > 0;
+
+-- A part of a long message whose other parts have not all come in yet.
+CREATE TABLE fragment (
+    message_id BIGINT NOT NULL,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,                        -- base64
+    PRIMARY KEY (message_id, number)
+);

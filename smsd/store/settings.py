@@ -1,0 +1,101 @@
+"""Settings as rows: accounts, channels and routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from smsd.store.engine import Call, Engine, Query
+
+Value = int | str | None
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A client, who binds over SMPP and calls the HTTP API."""
+
+    id: int
+    system_id: str
+    password: str
+    """The argon2id hash."""
+    enabled: int
+    sessions: int
+    standard_receipts: int
+    currency: str
+
+    def __repr__(self) -> str:
+        return f"<Account {self.id} {self.system_id}>"
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A way to an operator; ``options`` is the JSON of its kind's settings."""
+
+    id: int
+    name: str
+    kind: str
+    enabled: int
+    options: str
+
+    def __repr__(self) -> str:
+        return f"<Channel {self.id} {self.name}>"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Which channel the destinations with a prefix take, for one account or (``None``) for all."""
+
+    id: int
+    account_id: int | None
+    prefix: str
+    channel_id: int
+    price: str
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """All settings as they were at one moment."""
+
+    accounts: tuple[Account, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+class SettingsTables:
+    """Reads and writes the rows; each change is announced to every node in its own transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def read(self) -> Rows:
+        """Return all rows, those of each table in the order of their ids."""
+        return Rows(
+            tuple(Account(*row) for row in await self._engine.read(_select("account", Account))),
+            tuple(Channel(*row) for row in await self._engine.read(_select("channel", Channel))),
+            tuple(Route(*row) for row in await self._engine.read(_select("route", Route))),
+        )
+
+    async def insert(self, table: str, row: Mapping[str, Value]) -> int:
+        """Add a row and return its id; ``table`` and the columns are names of the schema.
+
+        Raises:
+            StoreRefused: if another row has the same unique name.
+        """
+        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id"
+        (((number,),),) = await self._engine.write(Call(Query(sql), tuple(row.values())), announce=True)
+        return int(number)
+
+    async def update(self, table: str, number: int, row: Mapping[str, Value]) -> None:
+        """Change columns of a row; raises as :meth:`insert`."""
+        columns = ", ".join(f"{column} = ?" for column in row)
+        query = Query(f"UPDATE {table} SET {columns} WHERE id = ?")
+        await self._engine.write(Call(query, (*row.values(), number)), announce=True)
+
+    async def delete(self, table: str, number: int) -> None:
+        """Remove a row.
+
+        Raises:
+            StoreRefused: if other rows refer to it.
+        """
+        await self._engine.write(Call(Query(f"DELETE FROM {table} WHERE id = ?"), (number,)), announce=True)
+
+
+def _select(table: str, row: type[msgspec.Struct]) -> Call:
+    return Call(Query(f"SELECT {', '.join(row.__struct_fields__)} FROM {table} ORDER BY id"))
