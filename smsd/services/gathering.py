@@ -69,10 +69,10 @@ class Gathering:
             Overloaded: if too many messages wait for parts, or for the disk.
             StoreUnavailable: if the database can't be written just now.
         """
-        if not 1 <= place.number <= place.total:
-            raise Refused(REJECTED_INVALID_UDH)
         body = request.content.body
         message = self._submission.checked(request)
+        if not 1 <= place.number <= place.total:
+            raise Refused(REJECTED_INVALID_UDH, message)
         message.state, message.segments = State.GATHERING, place.total
         message.due_at = self._clock.seconds() + PATIENCE
         message.content.reference = place.reference

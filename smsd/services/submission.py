@@ -30,9 +30,9 @@ VALIDITY = 48 * 3600.0
 
 
 class Refused(Exception):
-    """A message is not taken; ``status`` says why, ``message`` is what would have been stored of it."""
+    """A message is not taken; ``status`` says why, ``message`` is what may be stored of it."""
 
-    def __init__(self, status: int, message: Message | None = None) -> None:
+    def __init__(self, status: int, message: Message) -> None:
         super().__init__(status)
         self.status = status
         self.message = message
@@ -66,6 +66,15 @@ class Submission:
         self._journal = journal
         self._dispatch = dispatch
         self._clock = clock
+
+    def admit(self, count: int) -> None:
+        """See to it that so many messages, submitted before this turn of the reactor ends, are taken or none.
+
+        Raises:
+            Overloaded: if there is no room for all of them.
+            StoreUnavailable: if the database can't be written just now.
+        """
+        self._journal.admit(count)
 
     def submit(self, request: Request, submitter: Submitter) -> Message:
         """Take a whole message.

@@ -144,8 +144,8 @@ def parse(deliver: DeliverSm | DataSm) -> ParsedReceipt | None:
     """Read a receipt; None is for a message that is none.
 
     It is one by its esm_class, or, where that says nothing, by a receipted_message_id or by a text that
-    begins with an `id:` and has a `stat:` we know. TLVs count more than the text. An intermediate notification
-    is final only if it says DELIVERED.
+    begins with an `id:` and has a `stat:` we know. TLVs count more than the text. An intermediate
+    notification is final only if it says DELIVERED.
     """
     kind = deliver.esm_class & MESSAGE_TYPE
     text = b"" if isinstance(deliver, DataSm) else deliver.short_message

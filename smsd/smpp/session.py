@@ -46,7 +46,7 @@ from smsd.smpp.tlv import SC_INTERFACE_VERSION
 
 
 class Role(Enum):
-    """Which end of the session we are (1.2)."""
+    """Which end of the session we are (2.1)."""
 
     SMSC = auto()
     ESME = auto()

@@ -4,7 +4,7 @@ Each table is eight rows of sixteen cells, in the order of the septets 0x00 to 0
 without a symbol and ``␛`` the escape. The letters of the Indian scripts and of Urdu are written as code
 points: on their own, many of them are marks that would attach to their neighbours.
 
-The standard misprints three of its cells, and the tables below hold what they mean: Kannada locking shift
+The standard misprints four cells, and the tables below hold what they mean: Kannada locking shift
 0x24 (U+0CA1, printed as a second U+0CAA), Tamil single shift 0x24 (U+0BEE, printed as a second U+0BEF) and
 Telugu single shift 0x22 and 0x23 (U+0C6C and U+0C6D, printed as Arabic). Telugu alone has no € at 0x65.
 """

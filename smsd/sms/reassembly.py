@@ -43,13 +43,18 @@ class Reassembly(Generic[Key, Part]):
 
     The key says who sends to whom: only between the same two is a reference the same message. A part is
     whatever the caller keeps of a segment, and is compared to tell a repeated segment, which is ignored,
-    from a new message that uses a reference again. What is complete is remembered for as long as a part is
-    waited for, so that segments sent again late are ignored too.
+    from a new message that uses a reference again. A complete message is remembered for a while, so that
+    its segments are ignored if they are sent again late.
     """
 
-    def __init__(self, patience: float = 24 * 3600.0, limit: int = 10_000) -> None:
-        """Wait so many seconds, counted from the first part, and for so many messages at once."""
+    def __init__(self, patience: float = 3600.0, memory: float = 300.0, limit: int = 10_000) -> None:
+        """Wait so many seconds, counted from the first part, and for so many messages at once.
+
+        The memory of complete messages, in seconds, should be short: a sender may use one reference for all
+        its messages, and the same text in two of them is then taken for one.
+        """
         self._patience = patience
+        self._memory = memory
         self._limit = limit
         self._pending: dict[tuple[Key, int, int, bool], _Pending[Key, Part]] = {}
         self._done: dict[tuple[Key, int, int, bool], tuple[float, tuple[int, ...]]] = {}
@@ -73,10 +78,10 @@ class Reassembly(Generic[Key, Part]):
         over = []
         name = (key, place.reference, place.total, place.wide)
         at = place.number - 1
-        if name in self._done:
-            if self._done[name][1][at] == hash(part):
-                return []
-            del self._done[name]
+        forgotten, hashes = self._done.get(name, (now, ()))
+        if now < forgotten and hashes[at] == hash(part):
+            return []
+        self._done.pop(name, None)
         pending = self._pending.get(name)
         if pending is not None and (known := pending.parts[at]) is not None:
             if known == part:
@@ -94,7 +99,7 @@ class Reassembly(Generic[Key, Part]):
             over.append(self._give_up(name))
             if len(self._done) >= self._limit:
                 del self._done[next(iter(self._done))]
-            self._done[name] = (now + self._patience, tuple(map(hash, pending.parts)))
+            self._done[name] = (now + self._memory, tuple(map(hash, pending.parts)))
         return over
 
     def expire(self, now: float) -> list[Whole[Key, Part]]:
@@ -106,8 +111,8 @@ class Reassembly(Generic[Key, Part]):
                 break
             over.append(self._give_up(name))
         while self._done:
-            name, (expires, _) = next(iter(self._done.items()))
-            if expires > now:
+            name, (forgotten, _) = next(iter(self._done.items()))
+            if forgotten > now:
                 break
             del self._done[name]
         return over

@@ -16,6 +16,7 @@ MOST_SEGMENTS = 255  # The number of a part is one octet.
 _ESCAPE_OCTET = bytes((ESCAPE_SEPTET,))
 _GSM7 = Alphabet.GSM7  # By a name of their own: an enumeration's members are slow to look up.
 _UCS2 = Alphabet.UCS2
+_OCTET = tuple(bytes((number,)) for number in range(MOST_SEGMENTS + 1))
 _CONCATENATION_OCTETS = 5
 _WIDE_CONCATENATION_OCTETS = 6
 _SMALLEST_ROOM = 4  # A surrogate pair; an escape sequence is shorter.
@@ -68,8 +69,8 @@ def split(
     if udh and concatenation(udh) is not None:
         raise TooLong("a part of a message does not fit a segment")
     element = Concatenation(reference, len(pieces), 1, wide).element()
-    start = with_length(element + udh)[: len(element)]  # All but the number, which ends the element.
-    return [start + bytes((number,)) + udh + piece for number, piece in enumerate(pieces, 1)]
+    start = bytes((len(element) + len(udh),)) + element[:-1]  # All but the number, which ends the element.
+    return [start + _OCTET[number] + udh + piece for number, piece in enumerate(pieces, 1)]
 
 
 def _limit(body: bytes, data_coding: int, udh: bytes, wide: bool) -> int:

@@ -4,6 +4,7 @@ SMPP carries a septet in an octet of its own; these functions are for what lies 
 """
 
 _BITS = tuple(f"{septet & 0x7F:07b}" for septet in range(0x100))
+_SEPTETS = {bits: septet for septet, bits in enumerate(_BITS[:0x80])}
 
 
 def fill_bits(header: int) -> int:
@@ -32,4 +33,4 @@ def unpack(octets: bytes, count: int, fill: int = 0) -> bytes:
         return b""
     bits = format(int.from_bytes(octets, "little") >> fill, f"0{7 * count}b")
     end = len(bits)
-    return bytes([int(bits[at - 7 : at], 2) for at in range(end, end - 7 * count, -7)])
+    return bytes([_SEPTETS[bits[at - 7 : at]] for at in range(end, end - 7 * count, -7)])

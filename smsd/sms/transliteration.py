@@ -80,7 +80,8 @@ CENTRAL_EUROPEAN = _pairs(
     "ĖE ėe ĮI įi ŲU ųu ÕO õo",  # Lithuanian, Estonian
 )
 
-_INVISIBLE = {"Cf", "Mn", "Me"}  # Joiners, marks of direction, accents and variation selectors.
+# What may be left out if it has no reading: joiners, marks of direction, accents, variation selectors.
+_INVISIBLE = {"Cf", "Lm", "Mc", "Me", "Mn"}
 
 
 class _Anything(dict[int, str]):
@@ -99,9 +100,7 @@ def _reading(character: str) -> str:
     if plain.strip() and GSM.encode(plain) is not None:
         return plain
     read: str = anyascii.anyascii(character).replace("`", "'")
-    if GSM.encode(read) is None or not (read or unicodedata.category(character) in _INVISIBLE):
-        return character
-    return read
+    return read if read or unicodedata.category(character) in _INVISIBLE else character
 
 
 _TABLES: dict[Transliteration, dict[int, str]] = {

@@ -57,19 +57,23 @@ class Engine(Protocol):
     Values are ``int``, ``float``, ``str`` and ``None``: what both engines and JSON carry unchanged.
     """
 
-    def prepare(self, now: float) -> None:
+    def prepare(self, now: float, *, exclusive: bool) -> None:
         """Create the schema or bring it up to date, blocking; for use before the reactor runs.
+
+        An exclusive user, a node, is the only one of its kind.
 
         Raises:
             SchemaTooNew: if a newer smsd has upgraded it.
+            NodeAlreadyRunning: if another exclusive user has the database.
             StoreUnavailable: if the database can't be reached or written.
         """
 
-    async def open(self, *, exclusive: bool) -> None:
-        """Connect; an exclusive user, a node, is the only one of its kind.
+    async def open(self) -> None:
+        """Connect.
 
         Raises:
-            NodeAlreadyRunning: if another exclusive user has the database.
+            StoreUnavailable: if the database can't be reached.
+            NodeAlreadyRunning: if another exclusive user has taken the database meanwhile.
         """
 
     async def close(self) -> None:

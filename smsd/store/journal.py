@@ -30,7 +30,7 @@ ACCEPT = Query(
     " status smallint, report smallint, price text, content text",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
-"""Stores a long message with the first part that comes; every part brings it until it is known to be there."""
+"""Stores a long message with its first part; every part brings it until it is known to be there."""
 FRAGMENT = Query(
     "INSERT INTO fragment (message_id, number, body)"
     " SELECT message_id, number, body FROM {rows} AS r WHERE true"
@@ -168,6 +168,18 @@ class Journal:
         """How many submitters wait for the disk."""
         return self._waiting
 
+    def admit(self, count: int) -> None:
+        """See whether so many submitters may begin to wait.
+
+        Raises:
+            Overloaded: if too many wait already.
+            StoreUnavailable: if the database can't be written just now.
+        """
+        if not self._available:
+            raise StoreUnavailable("The database can't be written just now.")
+        if self._waiting + count > self._limit:
+            raise Overloaded(f"{self._waiting} messages wait for the disk.")
+
     def accept(self, message: Message, submitter: Submitter) -> None:
         """Store a new message.
 
@@ -175,7 +187,8 @@ class Journal:
             Overloaded: if too many wait already.
             StoreUnavailable: if the database can't be written just now.
         """
-        self._admit()
+        self.admit(1)
+        self._waiting += 1
         self._change(ACCEPT, message.id, _accepted(message))
         self._gathering.waiting.append((ACCEPT, message.id, submitter, message))
 
@@ -186,7 +199,8 @@ class Journal:
 
         Raises as :meth:`accept`.
         """
-        self._admit()
+        self.admit(1)
+        self._waiting += 1
         key = (message.id, number)
         if missing is not None:
             self._change(BEGUN, missing.id, _accepted(missing))
@@ -195,7 +209,8 @@ class Journal:
 
     def gathered(self, whole: Message, submitter: Submitter, missing: Message | None) -> None:
         """Store that the last part has come and the message, now whole, is queued; as :meth:`gather`."""
-        self._admit()
+        self.admit(1)
+        self._waiting += 1
         if missing is not None:
             self._change(BEGUN, missing.id, _accepted(missing))
         content = _encode(whole.content).decode()
@@ -248,13 +263,6 @@ class Journal:
         if self._running:
             self._drained.append(Deferred())
             await self._drained[-1]
-
-    def _admit(self) -> None:
-        if not self._available:
-            raise StoreUnavailable("The database can't be written just now.")
-        if self._waiting >= self._limit:
-            raise Overloaded(f"{self._waiting} messages wait for the disk.")
-        self._waiting += 1
 
     def _change(self, query: Query, key: Hashable, row: Row) -> None:
         self._gathering.changes[query].setdefault(key, row)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import psycopg2
+import psycopg2.errors
 from twisted.internet.defer import Deferred, DeferredLock, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -164,19 +165,25 @@ class PostgresEngine:
         self._writing = Lane(url, clock, self._claim)
         self._reading = Lane(url, clock, self._listen)
 
-    def prepare(self, now: float) -> None:
+    def prepare(self, now: float, *, exclusive: bool) -> None:
         """Create the tables or bring them up to date."""
+        self._exclusive = exclusive
         try:
             with closing(psycopg2.connect(self._url, **OPTIONS)) as connection, connection:
                 cursor = connection.cursor()
+                if exclusive:
+                    # Only to see that it is free; the writing connection takes it for good.
+                    cursor.execute(f"SET lock_timeout = {int(PATIENCE * 1000)}")
+                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (NODE_LOCK,))
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", (UPGRADE_LOCK,))
                 upgrade(cursor, "%s", PHRASES, now)
+        except psycopg2.errors.LockNotAvailable as error:
+            raise NodeAlreadyRunning("Another smsd works on this PostgreSQL database.") from error
         except psycopg2.OperationalError as error:
             raise StoreUnavailable(f"PostgreSQL can't be used: {_words(error)}.") from error
 
-    async def open(self, *, exclusive: bool) -> None:
+    async def open(self) -> None:
         """Connect; a node takes the database's node lock with its writing connection."""
-        self._exclusive = exclusive
         await self._writing.connect()
         await self._reading.connect()
 

@@ -78,18 +78,18 @@ class SqliteEngine:
         self._reader: tuple[Worker, sqlite3.Connection] | None = None
         self._watching: LoopingCall | None = None
 
-    def prepare(self, now: float) -> None:
+    def prepare(self, now: float, *, exclusive: bool) -> None:
         """Create the file or bring its schema up to date."""
+        if exclusive:
+            self._lock = _locked(f"{self._path}.lock")
         try:
             with closing(_connect(self._path)) as connection, _transaction(connection) as cursor:
                 upgrade(cursor, "?", PHRASES, now)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"The database {self._path} can't be used: {error}.") from error
 
-    async def open(self, *, exclusive: bool) -> None:
+    async def open(self) -> None:
         """Open the file twice, for writing and for reading."""
-        if exclusive:
-            self._lock = _locked(f"{self._path}.lock")
         writer, reader = self._worker(), self._worker()
         self._writer = (writer, await writer.run(_connect, self._path))
         self._reader = (reader, await reader.run(_connect, self._path))

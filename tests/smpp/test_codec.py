@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ from smsd.smpp.status import (
 )
 from tests.smpp.strategies import PDUS
 
-# Written by hand from the tables of the standard; the first is its own example (3.2.3).
+# Written by hand from the tables of the standard; the first is its own example.
 GOLDEN: list[tuple[str, Pdu]] = [
     (
         "0000002F 00000002 00000000 00000001 534D50503354455354 00 7365637265743038 00"
@@ -68,7 +70,7 @@ GOLDEN: list[tuple[str, Pdu]] = [
     ("00000010 00000015 00000000 7FFFFFFF", EnquireLink(0x7FFFFFFF)),
     ("00000010 80000000 00000003 00000009", GenericNack(9, ESME_RINVCMDID)),
     (
-        "00000047 00000004 00000000 00000005"
+        "0000004B 00000004 00000000 00000005"
         "434D5400 05 00 736D736400 01 01 33383539313100"
         "40 00 01 303030303031303030303030303030 5200 00 03 00 08 00 02 0416"
         "0204 0002 0007 020E 0001 02",
@@ -130,10 +132,8 @@ def submit(
     """Build a submit_sm part by part, each as it stands on the wire."""
     return octets(
         SubmitSm.command_id,
-        b"".join(
-            [service_type, b"\1\1", source, b"\1\1", destination, b"\0\0\0", schedule, validity]
-            + [b"\0\0\0\0", text, tail]
-        ),
+        b"%b\1\1%b\1\1%b\0\0\0%b%b\0\0\0\0%b%b"
+        % (service_type, source, destination, schedule, validity, text, tail),
     )
 
 
@@ -181,22 +181,22 @@ def test_what_is_written_is_read_back(pdu: Pdu) -> None:
 
 @given(st.binary(max_size=200))
 def test_arbitrary_octets_are_malformed_at_worst(data: bytes) -> None:
-    try:
+    with suppress(MalformedPdu):
         decode(data)
-    except MalformedPdu:
-        pass
 
 
 @given(st.sampled_from([*BY_COMMAND, 0x03, 0x80000003]), st.binary(max_size=200), st.sampled_from([0, 8]))
 def test_an_arbitrary_body_is_malformed_at_worst(command_id: int, body: bytes, status: int) -> None:
     try:
-        pdu = decode(octets(command_id, body, status=status))
-    except MalformedPdu as malformed:
-        assert (malformed.command_id, malformed.sequence_number) == (command_id, 7)
-        assert malformed.status
-        assert malformed.reason in str(malformed)
+        pdu: Pdu | MalformedPdu = decode(octets(command_id, body, status=status))
+    except MalformedPdu as error:
+        pdu = error
+    assert (pdu.command_id, pdu.sequence_number) == (command_id, 7)
+    if isinstance(pdu, MalformedPdu):
+        assert pdu.status
+        assert pdu.reason in str(pdu)
     else:
-        assert (pdu.command_id, pdu.sequence_number, pdu.command_status) == (command_id, 7, status)
+        assert pdu.command_status == status
 
 
 @given(PDUS, st.data())
@@ -204,10 +204,8 @@ def test_a_pdu_with_some_octets_changed_is_malformed_at_worst(pdu: Pdu, data: st
     changed = bytearray(encode(pdu))
     for at in data.draw(st.lists(st.integers(0, len(changed) - 1), max_size=3)):
         changed[at] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(MalformedPdu):
         decode(bytes(changed))
-    except MalformedPdu:
-        pass
 
 
 @pytest.mark.parametrize(

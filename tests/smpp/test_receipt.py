@@ -26,15 +26,16 @@ def from_text(text: bytes, esm_class: int = 0x04) -> ParsedReceipt:
 
 def test_the_plain_line_has_no_text() -> None:
     assert receipt.to_text(told(MessageState.DELIVERED, delivered=1), standard=False) == (
-        b"id:40072910491427628 sub:001 dlvr:001 submit date:1007291049 done date:1007291050 stat:DELIVRD err:000"
+        b"id:40072910491427628 sub:001 dlvr:001 submit date:1007291049 done date:1007291050 "
+        b"stat:DELIVRD err:000"
     )
 
 
 def test_the_standard_line_has_the_first_20_octets_of_the_text() -> None:
     sent = told(MessageState.UNDELIVERABLE, error=1, text=b"The quick brown fox jumps")
     assert receipt.to_text(sent, standard=True) == (
-        b"id:40072910491427628 sub:001 dlvrd:000 submit date:1007291049 done date:1007291050 stat:UNDELIV err:001 "
-        b"text:The quick brown fox "
+        b"id:40072910491427628 sub:001 dlvrd:000 submit date:1007291049 done date:1007291050 "
+        b"stat:UNDELIV err:001 text:The quick brown fox "
     )
 
 

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +16,24 @@ def test_what_is_packed_is_unpacked(tlvs: Tlvs) -> None:
 
 @given(st.binary(max_size=100))
 def test_arbitrary_octets_are_malformed_at_worst(data: bytes) -> None:
-    try:
-        tlvs = tlv.unpack(data)
-    except MalformedTlv as malformed:
-        assert malformed.status in (status.ESME_RINVPARLEN, status.ESME_RINVOPTPARSTREAM)
-        assert malformed.reason
-    else:
-        assert tlv.pack(tlvs) == data
+    with suppress(MalformedTlv):
+        assert tlv.pack(tlv.unpack(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\2", status.ESME_RINVOPTPARSTREAM),
+        (b"\2\4\0", status.ESME_RINVOPTPARSTREAM),
+        (b"\2\4\0\1", status.ESME_RINVPARLEN),
+        (b"\2\4\0\1\1\2\4\0\2\1", status.ESME_RINVPARLEN),
+    ],
+)
+def test_a_parameter_cut_off_has_a_status(data: bytes, expected: int) -> None:
+    with pytest.raises(MalformedTlv) as caught:
+        tlv.unpack(data)
+    assert caught.value.status == expected
+    assert caught.value.reason
 
 
 def test_the_first_of_equal_tags_is_found() -> None:

@@ -83,6 +83,7 @@ def test_a_language_that_does_not_help_leaves_ucs2() -> None:
         (b"\x1d", 0, b"\x25\x01\x02", "æ"),  # No locking shift for Spanish.
         (b"\x1bs", 0, b"\x24\x01\x63", "s"),  # A reserved identifier.
         (b"\x1bs", 0, b"\x24\x00", "s"),
+        (b"\x1bs", 0, b"\x24\x02\x01\x05", "s"),
         (b"\x1bs", 0, b"\x24\x07\x01", "s"),  # A header that cannot be read.
     ],
 )

@@ -37,12 +37,12 @@ def test_what_each_octet_says(codings: list[int], kind: Alphabet, display: int |
         assert message_class(coding) == display
 
 
-@pytest.mark.parametrize("coding", [c for c in range(256) if not (c == 3 or 5 <= c <= 7 or 9 <= c <= 15)])
 @pytest.mark.parametrize("display", range(4))
-def test_a_class_keeps_the_alphabet(coding: int, display: int) -> None:
-    classed = with_class(coding, display)
-    assert message_class(classed) == display
-    assert alphabet(classed) is alphabet(coding)
+def test_a_class_keeps_the_alphabet(display: int) -> None:
+    for coding in {*range(0x100)} - {3, 5, 6, 7, *range(9, 16)}:
+        classed = with_class(coding, display)
+        assert message_class(classed) == display
+        assert alphabet(classed) is alphabet(coding)
 
 
 def test_flash() -> None:

@@ -12,7 +12,7 @@ from .strategies import languages, texts
 
 
 def collect() -> Reassembly[str, bytes]:
-    return Reassembly(patience=60.0, limit=3)
+    return Reassembly(patience=60.0, memory=30.0, limit=3)
 
 
 def test_parts_in_any_order_make_a_message() -> None:
@@ -54,7 +54,7 @@ def test_a_part_repeated_after_its_message_was_complete_is_ignored() -> None:
     reassembly = collect()
     reassembly.add("a", Concatenation(7, 2, 1), b"1", 0.0)
     reassembly.add("a", Concatenation(7, 2, 2), b"2", 1.0)
-    assert reassembly.add("a", Concatenation(7, 2, 1), b"1", 30.0) == []
+    assert reassembly.add("a", Concatenation(7, 2, 1), b"1", 30.9) == []
     assert len(reassembly) == 0
 
 
@@ -66,12 +66,28 @@ def test_a_message_that_uses_a_reference_again_is_a_new_one() -> None:
     assert reassembly.add("a", Concatenation(7, 2, 2), b"II", 3.0) == [Whole("a", (b"I", b"II"))]
 
 
+def test_a_new_message_may_have_a_part_of_the_old_one() -> None:
+    reassembly = collect()
+    reassembly.add("a", Concatenation(7, 2, 1), b"1", 0.0)
+    reassembly.add("a", Concatenation(7, 2, 2), b"2", 1.0)
+    reassembly.add("a", Concatenation(7, 2, 1), b"I", 2.0)
+    assert reassembly.add("a", Concatenation(7, 2, 2), b"2", 3.0) == [Whole("a", (b"I", b"2"))]
+
+
 def test_the_same_message_again_after_a_while_is_a_new_one() -> None:
     reassembly = collect()
-    for start in (0.0, 100.0):
-        reassembly.expire(start)
+    for start in (0.0, 31.0, 62.0):
         reassembly.add("a", Concatenation(7, 2, 1), b"1", start)
         assert len(reassembly.add("a", Concatenation(7, 2, 2), b"2", start + 1.0)) == 1
+
+
+def test_what_is_forgotten_makes_room() -> None:
+    reassembly = collect()
+    reassembly.add("a", Concatenation(7, 1, 1), b"1", 0.0)
+    reassembly.add("a", Concatenation(8, 1, 1), b"1", 1.0)
+    reassembly.expire(30.0)
+    assert reassembly.add("a", Concatenation(8, 1, 1), b"1", 30.0) == []
+    assert len(reassembly.add("a", Concatenation(7, 1, 1), b"1", 30.0)) == 1
 
 
 def test_a_reference_used_again_before_the_old_message_was_complete_delivers_what_came() -> None:

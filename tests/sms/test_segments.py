@@ -51,15 +51,15 @@ def test_a_single_segment_with_a_header() -> None:
 
 
 def test_several_segments_are_numbered() -> None:
-    first, second = split(b"a" * 153 + b"b", 0, reference=0x1FE)
+    first, second = split(b"a" * 153 + b"b" * 8, 0, reference=0x1FE)
     assert first == b"\x05\x00\x03\xfe\x02\x01" + b"a" * 153
-    assert second == b"\x05\x00\x03\xfe\x02\x02b"
+    assert second == b"\x05\x00\x03\xfe\x02\x02" + b"b" * 8
 
 
 def test_a_wide_reference_and_other_elements() -> None:
-    first, second = split(b"a" * 145 + b"b", 0, LANGUAGE * 2, reference=0x1FE, wide=True)
+    first, second = split(b"a" * 145 + b"b" * 8, 0, LANGUAGE * 2, reference=0x1FE, wide=True)
     assert first == b"\x0c\x08\x04\x01\xfe\x02\x01" + LANGUAGE * 2 + b"a" * 145
-    assert second == b"\x0c\x08\x04\x01\xfe\x02\x02" + LANGUAGE * 2 + b"b"
+    assert second == b"\x0c\x08\x04\x01\xfe\x02\x02" + LANGUAGE * 2 + b"b" * 8
 
 
 def test_an_escape_sequence_is_not_split() -> None:
@@ -92,7 +92,7 @@ def test_255_segments_and_no_more() -> None:
 
 def test_a_header_that_leaves_no_room_is_refused() -> None:
     with pytest.raises(TooLong):
-        split(b"a" * 20, 4, b"\x70\x80" + b"x" * 128)
+        split(b"a" * 20, 4, b"\x70\x82" + b"x" * 130)
 
 
 def test_a_part_that_fits_keeps_its_header_and_one_that_does_not_is_refused() -> None:

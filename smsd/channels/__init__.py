@@ -1,0 +1,1 @@
+"""The ways to operators: SMPP channels, and a simulator for development."""

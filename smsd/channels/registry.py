@@ -1,0 +1,72 @@
+"""The channels that run, kept in step with their rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString
+from twisted.logger import Logger
+
+from smsd.channels.options import InvalidOptions, SmppOptions, read_options
+from smsd.channels.simulator import SimulatorChannel
+from smsd.channels.smpp import SmppChannel
+from smsd.services.dispatch import Dispatch
+from smsd.smpp.session import Limits
+from smsd.store.settings import Channel, Rows
+
+
+class Channels(MultiService):
+    """Starts, replaces and stops channels as their rows say."""
+
+    log = Logger()
+
+    def __init__(self, dispatch: Dispatch, reactor: Any, limits: Limits) -> None:
+        super().__init__()
+        self._dispatch = dispatch
+        self._reactor = reactor
+        self._limits = limits
+        self._running: dict[int, tuple[Channel, IService]] = {}
+        self._changing: Deferred[None] | None = None
+        self._wanted: Rows | None = None
+
+    def apply(self, rows: Rows) -> None:
+        """Take over changed channels: one after another, an old one's end before its successor's start."""
+        self._wanted = rows
+        if self._changing is None:
+            self._changing = Deferred.fromCoroutine(self._change())
+            self._changing.addErrback(lambda failure: self.log.failure("Channels can't be changed", failure))
+
+    async def _change(self) -> None:
+        while self._wanted is not None:
+            rows, self._wanted = self._wanted, None
+            enabled = {channel.id: channel for channel in rows.channels if channel.enabled}
+            for number, (channel, service) in list(self._running.items()):
+                if enabled.get(number) != channel:
+                    del self._running[number]
+                    stopped = self.removeService(service)
+                    if stopped is not None:
+                        await stopped
+            for number, channel in enabled.items():
+                if number not in self._running:
+                    self._start(channel)
+        self._changing = None
+
+    def _start(self, channel: Channel) -> None:
+        try:
+            service = self._service(channel)
+        except (InvalidOptions, ValueError) as error:
+            self.log.error("Channel {name} can't run: {error}", name=channel.name, error=error)
+            return
+        self._running[channel.id] = (channel, service)
+        self.addService(service)
+
+    def _service(self, channel: Channel) -> IService:
+        """Return what a row describes; raises ``ValueError`` if it describes nothing that can run."""
+        options = read_options(channel.kind, channel.options)
+        outbox = self._dispatch.outbox(channel.id)
+        if isinstance(options, SmppOptions):
+            endpoint = clientFromString(self._reactor, options.endpoint)
+            return SmppChannel(channel.name, options, outbox, self._reactor, endpoint, self._limits)
+        return SimulatorChannel(options, outbox, self._reactor)

@@ -1,0 +1,331 @@
+"""A channel to an operator's SMSC: smsd is the ESME here."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import cast
+
+from twisted.application.internet import ClientService, backoffPolicy
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import LoopingCall
+from twisted.internet.tcp import Client
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from smsd.channels.options import SmppOptions
+from smsd.channels.translation import outcome, refusal, submit_pdu
+from smsd.services.dispatch import Outbox
+from smsd.smpp import receipt, status
+from smsd.smpp.pdu import (
+    Bind,
+    BindReceiver,
+    BindTransceiver,
+    BindTransmitter,
+    DataSm,
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    Pdu,
+    SubmitSmResp,
+)
+from smsd.smpp.session import Answer, Broken, Event, Limits, Role, Session, State, Unanswered, Unbound
+from smsd.store.messages import Message
+
+FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
+"""Seconds until the first and between later attempts to connect."""
+THROTTLED = (status.ESME_RTHROTTLED, status.ESME_RMSGQFUL)
+"""What an operator says when it is sent too much: the whole channel waits, in order, and tries again."""
+FIRST_REST, LAST_REST = 0.5, 30.0
+"""Seconds for which a throttled channel sends nothing: doubled while the operator goes on saying so."""
+FAREWELL = 5.0
+"""Seconds that the operator has for what is in the window, and for our unbind, when the channel stops."""
+
+
+class BindRefused(Exception):
+    """The operator does not let us bind."""
+
+
+class Link(Protocol):
+    """One connection to the operator."""
+
+    log = Logger()
+    transport: Client  # Or its TLS wrapper, which has the same methods.
+
+    def __init__(self, channel: SmppChannel, bind: type[Bind]) -> None:
+        self._channel = channel
+        self._clock = channel.clock
+        self._bind = bind
+        self._session = Session(Role.ESME, channel.limits, channel.clock.seconds())
+        self._bound: Deferred[None] | None = None
+        self._sending: dict[int, Message] = {}
+        self._segments: deque[tuple[Message, int]] = deque()
+        self._rest_until = 0.0
+        self._rest = FIRST_REST
+        self._flushing = False
+        self._ticking = LoopingCall(self._tick)
+        self._ticking.clock = channel.clock
+        self._drained: Deferred[None] | None = None
+        self._stopping = False
+
+    @property
+    def kind(self) -> str:
+        """The bind's name, as the standard writes it."""
+        return {BindTransmitter: "transmitter", BindReceiver: "receiver"}.get(self._bind, "transceiver")
+
+    @property
+    def sends(self) -> bool:
+        """Whether messages go out here."""
+        return self._bind is not BindReceiver
+
+    def connectionMade(self) -> None:
+        """Keep time from now on."""
+        self.transport.setTcpNoDelay(True)
+        ticking = self._ticking.start(1.0, now=False)
+        ticking.addErrback(lambda failure: self.log.failure("A link's time-outs ended", failure))
+
+    def bind(self) -> Deferred[None]:
+        """Bind; fails with :class:`BindRefused` or :class:`ConnectionClosed`."""
+        options = self._channel.options
+        self._bound = Deferred()
+        self._session.request(
+            self._bind(
+                system_id=options.system_id.encode("latin-1"),
+                password=options.password.encode("latin-1"),
+                system_type=options.system_type.encode("latin-1"),
+            ),
+            None,
+            self._clock.seconds(),
+        )
+        self._flush()
+        return self._bound
+
+    def dataReceived(self, data: bytes) -> None:
+        """Hand the session what arrived."""
+        self._act(self._session.receive(data, self._clock.seconds()))
+        self.fill()
+        self._flush()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Return what the operator has not answered for: it is sent again, and first."""
+        if self._ticking.running:
+            self._ticking.stop()
+        self._channel.lost(self)
+        self._session.abandon()
+        sending, self._sending = self._sending, {}
+        self._segments.clear()
+        for message in reversed(sending.values()):
+            self._channel.outbox.put_back(message)
+        if self._bound is not None:
+            bound, self._bound = self._bound, None
+            bound.errback(ConnectionClosed("the connection was lost before the bind was answered"))
+        self._fire_drained()
+
+    def fill(self) -> None:
+        """Send as much as waits and fits in the window."""
+        if self._stopping or self._session.state not in (State.BOUND_TX, State.BOUND_TRX):
+            return
+        now = self._clock.seconds()
+        if now < self._rest_until:
+            return
+        session, outbox, window = self._session, self._channel.outbox, self._channel.options.window
+        while session.outstanding < window:
+            if not self._segments:
+                message = outbox.take()
+                if message is None:
+                    break
+                self._sending[message.id] = message
+                if message.segments == 1:
+                    self._segments.append((message, 0))
+                else:
+                    taken = message.taken or {}
+                    self._segments.extend(
+                        (message, number) for number in range(1, message.segments + 1) if number not in taken
+                    )
+                continue
+            segment = self._segments.popleft()
+            session.request(submit_pdu(*segment, now), segment, now)
+        self._flush_soon()
+
+    def stop(self) -> Deferred[None]:
+        """Send nothing more, wait for the answers to what is sent, and unbind; fires when that is done."""
+        self._stopping = True
+        drained: Deferred[None] = Deferred()
+        self._drained = drained
+        timer = self._clock.callLater(FAREWELL, self._fire_drained)
+        if self._session.outstanding == 0:
+            self._session.unbind(self._clock.seconds())
+            self._flush()
+
+        def done(result: None) -> None:
+            if timer.active():
+                timer.cancel()
+
+        return drained.addBoth(done)
+
+    def _fire_drained(self) -> None:
+        if self._drained is not None:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
+
+    def _tick(self) -> None:
+        self._act(self._session.tick(self._clock.seconds()))
+        self.fill()
+        self._flush()
+
+    def _act(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case Answer(context=None):
+                    self._bind_answered(event)
+                case Answer(context=(Message() as message, int(number)), response=response):
+                    self._answered(message, number, response)
+                case DeliverSm() | DataSm():
+                    self._received(event)
+                case Unanswered():
+                    self.log.warn("Channel {name}: a response never came", name=self._channel.name)
+                    self._hang_up()
+                case Broken(reason=reason):
+                    self.log.warn("Channel {name}: {reason}", name=self._channel.name, reason=reason)
+                    self._hang_up()
+                case Unbound():
+                    self._hang_up()
+                case _:
+                    pass  # alert_notification and outbind ask for nothing.
+
+    def _bind_answered(self, answer: Answer) -> None:
+        assert self._bound is not None
+        bound, self._bound = self._bound, None
+        if answer.response.command_status == status.ESME_ROK:
+            bound.callback(None)
+        else:
+            bound.errback(BindRefused(status.name(answer.response.command_status)))
+
+    def _answered(self, message: Message, number: int, response: Pdu) -> None:
+        """Take the operator's answer to a segment."""
+        outbox = self._channel.outbox
+        if isinstance(response, SubmitSmResp) and response.command_status == status.ESME_ROK:
+            self._rest = FIRST_REST
+            outbox.taken(message, number, response.message_id.decode("latin-1"))
+            if number == 0 or len(message.taken or ()) == message.segments:
+                self._sending.pop(message.id, None)
+        elif response.command_status in THROTTLED:
+            self._segments.appendleft((message, number))
+            self._rest_until = self._clock.seconds() + self._rest
+            self._clock.callLater(self._rest, self.fill)
+            self._rest = min(self._rest * 2, LAST_REST)
+        elif self._sending.pop(message.id, None) is not None:
+            self._segments = deque(one for one in self._segments if one[0] is not message)
+            temporary, error = refusal(response.command_status)
+            outbox.refused(message, temporary=temporary, error=error)
+        if self._stopping and self._session.outstanding == 0:
+            self._session.unbind(self._clock.seconds())
+
+    def _received(self, pdu: DeliverSm | DataSm) -> None:
+        """Take a receipt; it is acknowledged once what it says is on disk."""
+        parsed = receipt.parse(pdu)
+        if parsed is None:
+            # A message from a subscriber has nowhere to go here, and must not seem to be taken.
+            self._respond(pdu, status.ESME_RX_R_APPN)
+        elif not parsed.final:
+            self._respond(pdu, status.ESME_ROK)
+        else:
+            self._channel.outbox.receipt(
+                parsed.message_id, outcome(parsed), lambda: self._respond(pdu, status.ESME_ROK)
+            )
+
+    def _respond(self, pdu: DeliverSm | DataSm, command_status: int) -> None:
+        kind = DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp
+        self._session.respond(kind(pdu.sequence_number, command_status))
+        self._flush_soon()
+
+    def _hang_up(self) -> None:
+        self._flush()
+        self.transport.loseConnection()
+
+    def _flush_soon(self) -> None:
+        """Write at the end of this turn, with all else that is written until then."""
+        if not self._flushing:
+            self._flushing = True
+            self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        data = self._session.data_to_send()
+        if data:
+            self.transport.write(data)
+
+
+class SmppChannel(Service):
+    """Keeps an operator's SMSC bound, and reconnects with growing pauses when it is lost."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        name: str,
+        options: SmppOptions,
+        outbox: Outbox,
+        clock: IReactorTime,
+        endpoint: IStreamClientEndpoint,
+        limits: Limits,
+    ) -> None:
+        self.setName(name)
+        self.options = options
+        self.outbox = outbox
+        self.clock = clock
+        self.limits = limits
+        binds = (BindTransceiver,) if options.bind == "transceiver" else (BindTransmitter, BindReceiver)
+        self._clients = [self._client(endpoint, bind) for bind in binds]
+        self._links: set[Link] = set()
+
+    def startService(self) -> None:
+        """Begin to connect."""
+        super().startService()
+        for client in self._clients:
+            client.startService()
+
+    def stopService(self) -> Deferred[object]:
+        """Let the operator answer for what it was sent, unbind and disconnect."""
+        super().stopService()
+        self.outbox.attach(None)
+        return Deferred.fromCoroutine(self._stop())
+
+    def lost(self, link: Link) -> None:
+        """Count a link out; what waits, waits."""
+        if link in self._links:
+            self._links.discard(link)
+            if link.sends:
+                self.outbox.attach(None)
+            self.log.warn("Channel {name} has lost its {bind}", name=self.name, bind=link.kind)
+
+    async def _stop(self) -> None:
+        await DeferredList([link.stop() for link in self._links])
+        for client in self._clients:
+            await client.stopService()
+
+    def _client(self, endpoint: IStreamClientEndpoint, bind: type[Bind]) -> ClientService:
+        factory = Factory.forProtocol(lambda: Link(self, bind))
+        factory.noisy = False
+        return ClientService(
+            endpoint,
+            factory,
+            retryPolicy=backoffPolicy(FIRST_PAUSE, LAST_PAUSE),
+            clock=self.clock,
+            prepareConnection=lambda link: Deferred.fromCoroutine(self._bind(cast(Link, link))),
+        )
+
+    async def _bind(self, link: Link) -> None:
+        """Bind a new connection; a failure makes its client wait and connect again."""
+        try:
+            await link.bind()
+        except (BindRefused, ConnectionClosed) as error:
+            self.log.warn("Channel {name} can't bind: {error}", name=self.name, error=error)
+            raise
+        self.log.info("Channel {name} is bound by {bind}", name=self.name, bind=link.kind)
+        self._links.add(link)
+        if link.sends:
+            self.outbox.attach(link.fill)

@@ -1,0 +1,151 @@
+"""The configuration file: what a node needs to start. All else is rows of the database."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+
+PLACES = (Path("etc/smsd.toml"), Path("/etc/smsd/smsd.toml"))
+"""Where the file is looked for when neither an option nor SMSD_CONFIG names it."""
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the text names the file, the key and what was expected."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file, in which every key is one that smsd knows."""
+
+
+class SmppLimits(_Section, frozen=True):
+    """What an SMPP listener puts up with."""
+
+    connections: Positive = 5000
+    unbound: Positive = 500
+    unanswered: Positive = 1000
+    receipts: Positive = 100
+    bind: Seconds = 30.0
+    enquire: Seconds = 30.0
+    response: Seconds = 30.0
+    pdu: Annotated[int, msgspec.Meta(ge=512, le=1 << 20)] = 69_632
+
+
+class Smpp(_Section, frozen=True):
+    """The SMPP listeners."""
+
+    listen: tuple[str, ...] = ()
+    system_id: Annotated[str, msgspec.Meta(min_length=1, max_length=15)] = "smsd"
+    limits: SmppLimits = SmppLimits()
+
+
+class Http(_Section, frozen=True):
+    """The HTTP listeners."""
+
+    listen: tuple[str, ...] = ()
+    body: Positive = 1 << 20
+
+
+class Tls(_Section, frozen=True):
+    """The certificate of listeners that don't name their own, as PEM files."""
+
+    certificate: str = ""
+    key: str = ""
+
+
+class Queue(_Section, frozen=True):
+    """How much is held in memory."""
+
+    unstored: Positive = 10_000
+    messages: Annotated[int, msgspec.Meta(ge=10)] = 2_000
+    receipts: Annotated[int, msgspec.Meta(ge=10)] = 2_000
+
+
+class FirstAccount(_Section, frozen=True):
+    """An account of a new database."""
+
+    system_id: str
+    password: str
+
+
+class FirstChannel(_Section, frozen=True):
+    """A channel of a new database."""
+
+    name: str
+    kind: str
+    options: dict[str, Any] = {}
+
+
+class FirstRoute(_Section, frozen=True):
+    """A route of a new database."""
+
+    channel: str
+    prefix: str = ""
+    account: str | None = None
+    price: str = "0"
+
+
+class FirstStart(_Section, frozen=True):
+    """The rows that a new, empty database begins with."""
+
+    accounts: tuple[FirstAccount, ...] = ()
+    channels: tuple[FirstChannel, ...] = ()
+    routes: tuple[FirstRoute, ...] = ()
+
+
+class Config(_Section, frozen=True):
+    """A whole file."""
+
+    state: str = "."
+    database: str = "sqlite:smsd.db"
+    smpp: Smpp = Smpp()
+    http: Http = Http()
+    tls: Tls = Tls()
+    queue: Queue = Queue()
+    first_start: FirstStart = FirstStart()
+
+    def state_folder(self, file: Path) -> Path:
+        """Return the folder of the node's own files; a relative one begins at the configuration file."""
+        return (file.parent / self.state).resolve()
+
+
+def find(option: str | None) -> Path:
+    """Return the configuration file: the option's, SMSD_CONFIG's or that of the usual places.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    named = option or os.environ.get("SMSD_CONFIG")
+    if named:
+        return Path(named).absolute()
+    for place in PLACES:
+        if place.exists():
+            return place.absolute()
+    places = " or ".join(str(place) for place in PLACES)
+    raise ConfigError(f"No configuration: name one with --config or SMSD_CONFIG, or put it in {places}.")
+
+
+def load(file: Path) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: if it can't be read, is no TOML, or has a key or value that smsd doesn't take.
+    """
+    try:
+        tables = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: it can't be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: it is no TOML: {error}.") from error
+    try:
+        return msgspec.convert(tables, Config)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        key = place.strip("`.") or "top level"
+        raise ConfigError(f"{file}: {key}: {reason}.") from error

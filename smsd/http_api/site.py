@@ -1,0 +1,65 @@
+"""The web server around the API: bounds on what a client may send before anything looks at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from smsd.http_api.app import HttpApi
+from smsd.http_api.errors import ApiError
+
+IDLE = 60
+"""Seconds of silence after which a connection is closed."""
+
+
+class BoundedRequest(Request):
+    """A request whose body is refused as soon as it is too large, announced or not."""
+
+    channel: Any  # An HTTPChannel, whose site twisted.web sets without declaring it.
+
+    def gotLength(self, length: int | None) -> None:
+        """Look at the announced length."""
+        super().gotLength(length)
+        if length is not None and length > self.channel.site.body:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Count what comes unannounced."""
+        if self.content is not None and self.content.tell() + len(data) > self.channel.site.body:
+            self._refuse()
+        else:
+            super().handleContentChunk(data)
+
+    def _refuse(self) -> None:
+        """Answer at once, and hang up: the rest of the body is not worth reading."""
+        text = f"A body has at most {self.channel.site.body} octets."
+        body = msgspec.json.encode(ApiError(413, "REQUEST_ENTITY_TOO_LARGE", text).answer())
+        self.channel.transport.write(
+            b"HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n"
+            b"Content-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n\r\n%b"
+            % (len(body), body)
+        )
+        self.channel.loseConnection()
+
+
+class BoundedSite(Site):
+    """A web site whose requests have a bound on their bodies."""
+
+    displayTracebacks = False
+    noisy = False
+
+    def __init__(self, resource: IResource, body: int) -> None:
+        """Serve ``resource``; a body may have so many octets."""
+        super().__init__(resource, requestFactory=BoundedRequest, timeout=IDLE)
+        self.body = body
+
+    def log(self, request: Any) -> None:
+        """Log no line a request: what happened to messages is in the database."""
+
+
+def site(api: HttpApi, body: int) -> BoundedSite:
+    """Return the site that serves the API."""
+    return BoundedSite(api.app.resource(), body)

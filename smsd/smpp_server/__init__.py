@@ -1,0 +1,1 @@
+"""The SMPP listeners: clients bind here, submit messages and get their receipts."""

@@ -1,0 +1,296 @@
+"""One client's connection: its session, what it submits and the receipts it gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.internet.tcp import Server
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from smsd.services.accounts import UnknownAccount, WrongPassword
+from smsd.services.submission import Refused
+from smsd.smpp import status
+from smsd.smpp.pdu import INTERFACE_VERSION, Bind, Pdu, SubmitSm, SubmitSmResp
+from smsd.smpp.session import Answer, Broken, Event, Role, Session, State, Unanswered, Unbound
+from smsd.smpp_server.translation import COMMAND_STATUSES, Unacceptable, receipt_pdu, request
+from smsd.store.engine import StoreUnavailable
+from smsd.store.journal import Overloaded
+from smsd.store.messages import Message
+from smsd.store.settings import Account
+
+if TYPE_CHECKING:
+    from smsd.smpp_server.listener import Listener
+
+GRACE = 5.0
+"""Seconds that a closing connection has to take what was written, before it is cut."""
+RESPITE = 5.0
+"""Seconds for which a session that refuses a receipt, or leaves one unanswered, gets no other."""
+SERVICES = (b"HLR", b"NSMS")
+"""The system types that name a service; none of them is offered here."""
+TAKES_RECEIPTS = (State.BOUND_RX, State.BOUND_TRX)
+
+
+class Submitted:
+    """A submit_sm that waits for the disk."""
+
+    __slots__ = ("_connection", "_sequence_number")
+
+    def __init__(self, connection: Connection, sequence_number: int) -> None:
+        self._connection = connection
+        self._sequence_number = sequence_number
+
+    def stored(self, message: Message) -> None:
+        """Answer with the message's id."""
+        self._connection.answer(SubmitSmResp(self._sequence_number, 0, b"%d" % message.id))
+
+    def not_stored(self, message: Message) -> None:
+        """Answer that the system is at fault."""
+        self._connection.answer(SubmitSmResp(self._sequence_number, status.ESME_RSYSERR))
+
+
+@implementer(IPushProducer)
+class Connection(Protocol):
+    """Carries one session between its transport and the services."""
+
+    log = Logger()
+    transport: Server  # Or its TLS wrapper, which has the same methods.
+
+    def __init__(self, listener: Listener, peer: str) -> None:
+        self._listener = listener
+        self._clock = listener.clock
+        self._peer = peer
+        self._session = Session(Role.SMSC, listener.limits.session, listener.clock.seconds())
+        self._account: Account | None = None
+        self._unanswered = 0
+        self._flushing = False
+        self._reading = True
+        self._receives = False
+        self._respite = 0.0
+        self._closing_at: float | None = None
+
+    @property
+    def account(self) -> Account | None:
+        """The account that is bound, if one is."""
+        return self._account
+
+    @property
+    def room(self) -> int:
+        """How many more receipts the session takes now."""
+        if (
+            self._session.state not in TAKES_RECEIPTS
+            or not self._reading
+            or self._respite > self._clock.seconds()
+        ):
+            return 0
+        return self._listener.limits.receipts - self._session.outstanding
+
+    def connectionMade(self) -> None:
+        """Begin."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Hand the session what arrived."""
+        now = self._clock.seconds()
+        self._act(self._session.receive(data, now), now)
+        self._flush()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Give back the receipts that were not acknowledged."""
+        self._listener.gone(self)
+        if self._account is None:
+            return
+        self.log.info("{account} from {peer} is gone", account=self._account.system_id, peer=self._peer)
+        if self._receives:
+            reports = self._listener.reports
+            reports.receiver_gone(self._account.id, self)
+            for message in reversed(self._session.abandon()):
+                assert isinstance(message, Message)
+                reports.returned(message)
+            reports.room(self._account.id)
+
+    def tick(self, now: float) -> None:
+        """Let time-outs take their course; about once a second."""
+        if self._closing_at is not None:
+            if now >= self._closing_at + GRACE:
+                self.transport.abortConnection()
+            return
+        self._act(self._session.tick(now), now)
+        self._flush()
+        if self._respite and now >= self._respite and self._account is not None:
+            self._respite = 0.0
+            self._listener.reports.room(self._account.id)
+
+    def answer(self, response: Pdu) -> None:
+        """Send the response to a submit_sm."""
+        self._unanswered -= 1
+        self._session.respond(response)
+        self._flush_soon()
+
+    def deliver(self, message: Message) -> None:
+        """Send the receipt of a message."""
+        pdu = receipt_pdu(self._listener.accounts.get(message.account_id), message)
+        self._session.request(pdu, message, self._clock.seconds())
+        self._flush_soon()
+
+    def end(self) -> None:
+        """Ask the client to end the session, or hang up if none is bound."""
+        if self._account is not None:
+            self._session.unbind(self._clock.seconds())
+            self._flush()
+        else:
+            self._close()
+
+    # What the transport calls when the client reads too slowly, or again: no reading, no more work for it.
+
+    def pauseProducing(self) -> None:
+        """Read nothing more from a client that doesn't take what it was sent."""
+        self._reading = False
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+        self._reading = True
+        self.transport.resumeProducing()
+        if self._account is not None:
+            self._listener.reports.room(self._account.id)
+
+    def stopProducing(self) -> None:
+        """Stop; the connection is about to be lost."""
+
+    def _act(self, events: list[Event], now: float) -> None:
+        for event in events:
+            kind = type(event)
+            if kind is SubmitSm:
+                self._submit(event, now)  # type: ignore[arg-type]
+            elif kind is Answer:
+                self._answered(event.context, event.response, now)  # type: ignore[union-attr]
+            elif isinstance(event, Bind):
+                binding = Deferred.fromCoroutine(self._bind(event))
+                binding.addErrback(self._bind_failed, event)
+            elif isinstance(event, Unanswered):
+                self._answered(event.context, None, now)
+            elif isinstance(event, Broken):
+                self.log.info("{peer} is cut off: {reason}", peer=self._peer, reason=event.reason)
+                self._close()
+            elif isinstance(event, Unbound):
+                self._close()
+
+    def _submit(self, pdu: SubmitSm, now: float) -> None:
+        listener = self._listener
+        assert self._account is not None
+        refusal = status.ESME_RTHROTTLED
+        if self._unanswered < listener.limits.unanswered:
+            try:
+                asked, place = request(self._account, pdu, now)
+                submitted = Submitted(self, pdu.sequence_number)
+                if place is None:
+                    listener.submission.submit(asked, submitted)
+                else:
+                    listener.gathering.part(asked, place, submitted)
+            except Refused as refused:
+                refusal = COMMAND_STATUSES.get(refused.status, status.ESME_RSUBMITFAIL)
+            except Unacceptable as unacceptable:
+                refusal = unacceptable.status
+            except Overloaded:
+                refusal = status.ESME_RTHROTTLED
+            except StoreUnavailable:
+                refusal = status.ESME_RSYSERR
+            else:
+                self._unanswered += 1
+                return
+        self._session.respond(SubmitSmResp(pdu.sequence_number, refusal))
+
+    def _answered(self, message: object, response: Pdu | None, now: float) -> None:
+        """Take the answer to a receipt, or note that none came."""
+        assert isinstance(message, Message)
+        assert self._account is not None
+        reports = self._listener.reports
+        if response is not None and response.command_status == status.ESME_ROK:
+            reports.acknowledged(message)
+        else:
+            self._respite = now + RESPITE
+            reports.returned(message)
+        reports.room(self._account.id)
+
+    async def _bind(self, pdu: Bind) -> None:
+        listener = self._listener
+        try:
+            if pdu.interface_version < INTERFACE_VERSION:
+                raise _BindRefused(status.ESME_RBINDFAIL, "speaks an SMPP older than 3.4")
+            if pdu.system_type in SERVICES:
+                raise _BindRefused(status.ESME_RINVSYSTYP, "asks for a service that is not offered")
+            try:
+                account = await listener.accounts.authenticate(
+                    pdu.system_id.decode("latin-1"), pdu.password.decode("latin-1")
+                )
+            except UnknownAccount:
+                raise _BindRefused(status.ESME_RINVSYSID, "has no account") from None
+            except WrongPassword:
+                raise _BindRefused(status.ESME_RINVPASWD, "has a wrong password") from None
+            if self._session.state is not State.OPEN or self._closing_at is not None:
+                return  # The client has gone, or was given up, meanwhile.
+            if listener.sessions(account.id) >= account.sessions:
+                raise _BindRefused(status.ESME_RBINDFAIL, f"has {account.sessions} sessions already")
+        except _BindRefused as refused:
+            self.log.info(
+                "A bind as {system_id} from {peer} is refused, since it {reason}",
+                system_id=pdu.system_id.decode("latin-1"),
+                peer=self._peer,
+                reason=refused.reason,
+            )
+            self._session.bind_refused(pdu, refused.status)
+            self._close()
+            return
+        self._account = account
+        self._session.bind_accepted(pdu, listener.system_id)
+        self._flush()
+        listener.bound(self)
+        self.log.info(
+            "{account} is bound from {peer} as {state}",
+            account=account.system_id,
+            peer=self._peer,
+            state=self._session.state.name,
+        )
+        if self._session.state in TAKES_RECEIPTS:
+            self._receives = True
+            listener.reports.receiver_bound(account.id, self)
+
+    def _bind_failed(self, failure: Failure, pdu: Bind) -> None:
+        self.log.failure("A bind failed", failure)
+        self._session.bind_refused(pdu, status.ESME_RSYSERR)
+        self._close()
+
+    def _flush_soon(self) -> None:
+        """Write at the end of this turn, with all else that is written until then."""
+        if not self._flushing:
+            self._flushing = True
+            self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        data = self._session.data_to_send()
+        if data:
+            self.transport.write(data)
+
+    def _close(self) -> None:
+        """Write what is left and hang up; a client that doesn't take it is cut in a while."""
+        self._flush()
+        if self._closing_at is None:
+            self._closing_at = self._clock.seconds()
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+
+class _BindRefused(Exception):
+    """A bind is refused with a command_status."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason

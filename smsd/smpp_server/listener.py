@@ -1,0 +1,136 @@
+"""What all SMPP listeners of a node share: the bound sessions and their limits."""
+
+from __future__ import annotations
+
+import msgspec
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from smsd.services.accounts import Accounts
+from smsd.services.gathering import Gathering
+from smsd.services.reports import Reports
+from smsd.services.submission import Submission
+from smsd.smpp import session
+from smsd.smpp_server.connection import Connection
+from smsd.store.settings import Rows
+
+FAREWELL = 2.0
+"""Seconds that clients have to answer our unbind when the node stops."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a listener puts up with."""
+
+    session: session.Limits = session.Limits()
+    unanswered: int = 1000
+    """How many submit_sm of one session may wait for the disk; more get ESME_RTHROTTLED."""
+    receipts: int = 100
+    """How many receipts may be unacknowledged on one session."""
+    connections: int = 5000
+    """How many connections may be open."""
+    unbound: int = 500
+    """How many of them may not have bound yet."""
+
+
+class Listener(Factory):
+    """Makes a connection of whatever dials in; all ports of a node share one."""
+
+    log = Logger()
+    noisy = False
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        submission: Submission,
+        gathering: Gathering,
+        reports: Reports,
+        clock: IReactorTime,
+        system_id: str,
+        limits: Limits,
+    ) -> None:
+        self.accounts = accounts
+        self.submission = submission
+        self.gathering = gathering
+        self.reports = reports
+        self.clock = clock
+        self.system_id = system_id.encode("latin-1")
+        self.limits = limits
+        self._connections: set[Connection] = set()
+        self._bound: dict[int, set[Connection]] = {}
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
+        """Take a connection, unless there are too many."""
+        unbound = len(self._connections) - sum(map(len, self._bound.values()))
+        if len(self._connections) >= self.limits.connections or unbound >= self.limits.unbound:
+            return None
+        connection = Connection(self, getattr(addr, "host", None) or str(addr))
+        self._connections.add(connection)
+        return connection
+
+    def sessions(self, account_id: int) -> int:
+        """Return how many sessions of an account are bound."""
+        return len(self._bound.get(account_id, ()))
+
+    def bound(self, connection: Connection) -> None:
+        """Count a session that has bound."""
+        if connection.account is not None:
+            self._bound.setdefault(connection.account.id, set()).add(connection)
+
+    def gone(self, connection: Connection) -> None:
+        """Count a connection out."""
+        self._connections.discard(connection)
+        if connection.account is not None:
+            sessions = self._bound.get(connection.account.id, set())
+            sessions.discard(connection)
+            if not sessions:
+                self._bound.pop(connection.account.id, None)
+
+    def apply(self, rows: Rows) -> None:
+        """End the sessions of accounts that were disabled or removed."""
+        enabled = {account.id for account in rows.accounts if account.enabled}
+        for account_id in self._bound.keys() - enabled:
+            for connection in list(self._bound[account_id]):
+                connection.end()
+
+    def tick(self) -> None:
+        """Let the time-outs of all connections take their course."""
+        now = self.clock.seconds()
+        for connection in list(self._connections):
+            try:
+                connection.tick(now)
+            except Exception:  # One connection's trouble must not end the time-outs of all others.
+                self.log.failure("A time-out of a connection failed")
+
+    def end(self) -> bool:
+        """Ask all clients to end their sessions; return whether there are any."""
+        for connection in list(self._connections):
+            connection.end()
+        return bool(self._connections)
+
+
+class Sessions(Service):
+    """Keeps the time of a listener's connections, and ends them when the node stops."""
+
+    log = Logger()
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._ticking = LoopingCall(listener.tick)
+        self._ticking.clock = listener.clock
+
+    def startService(self) -> None:
+        """Begin to tick."""
+        super().startService()
+        self._ticking.start(1.0).addErrback(lambda failure: self.log.failure("Time-outs ended", failure))
+
+    def stopService(self) -> Deferred[None] | None:
+        """Unbind all sessions, and give them a moment to answer."""
+        super().stopService()
+        self._ticking.stop()
+        if not self._listener.end():
+            return None
+        return deferLater(self._listener.clock, FAREWELL)
