@@ -69,6 +69,7 @@ class Window:
             return False
         if self._beyond or len(self._held) >= self._size:
             self._beyond = self._missed = True
+            self._refill()
             return False
         self._held.add(message.id)
         self._waiting.append(message)
@@ -129,5 +130,7 @@ class Window:
                     break
                 self._held.add(message.id)
                 self._waiting.append(message)
+        if self._beyond:
+            self._refill()
         if self._waiting:
             self._ready()

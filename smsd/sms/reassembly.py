@@ -110,11 +110,6 @@ class Reassembly(Generic[Key, Part]):
             if pending.expires > now:
                 break
             over.append(self._give_up(name))
-        while self._done:
-            name, (forgotten, _) = next(iter(self._done.items()))
-            if forgotten > now:
-                break
-            del self._done[name]
         return over
 
     def _give_up(self, name: tuple[Key, int, int, bool]) -> Whole[Key, Part]:
