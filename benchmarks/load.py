@@ -144,7 +144,7 @@ class Load:
         source: bytes = options.source.encode("ascii")
         text = (TEXT * 5)[: options.length]
         before = b"\0" + (b"\1\1" if source.isdigit() else b"\5\0") + source + b"\0\1\1"
-        registered = 1 if options.receipts else 0
+        registered = 1 if options.receipts or options.registered else 0
         # esm_class, protocol_id, priority_flag, two empty times, registered_delivery, replace_if_present,
         # data_coding, sm_default_msg_id, sm_length.
         after = bytes((0, 0, 0, 0, 0, 0, registered, 0, 0, 0, len(text))) + text
@@ -579,6 +579,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--seconds", type=float, help="how long to submit (with --count: whichever ends first)")
     add("--rate", type=float, help="messages per second over all sessions, evenly paced")
     add("--receipts", action="store_true", help="ask for receipts, bind as transceiver, and wait for them")
+    add("--registered", action="store_true", help="ask for receipts, and leave them to other sessions")
     add("--wait-receipts", type=float, default=60, help="seconds to wait for them after the last answer")
     add("--idle", type=float, help="submit nothing: hold the binds so many seconds, then test each")
     retry = "try throttled messages again after a pause of so many seconds (0.1)"

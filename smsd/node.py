@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -41,6 +42,9 @@ PATIENCE = 15.0
 """Seconds that each service may take to stop."""
 SWITCH_INTERVAL = 0.0005
 """Seconds after which the thread that commits may take the interpreter's lock from a busy reactor."""
+
+COLLECTION = (50_000, 20, 100)
+"""How seldom the collector looks for cycles. Messages are in none, and each look passes all that is held."""
 
 
 class InOrder(MultiService):
@@ -221,6 +225,8 @@ class Node(InOrder):
     def begin(self) -> None:
         """Take note that the database is open and everything is taken up."""
         sys.setswitchinterval(SWITCH_INTERVAL)
+        gc.freeze()
+        gc.set_threshold(*COLLECTION)
         self._deadlines.setServiceParent(self)
         self.log.info("smsd is ready. SMPP: {smpp}", smpp=", ".join(self.config.smpp.listen) or "none")
         self.log.info("HTTP: {http}", http=", ".join(self.config.http.listen) or "none")

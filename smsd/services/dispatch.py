@@ -50,6 +50,7 @@ class Outbox:
         self._turns: deque[int] = deque()
         self._in_turn: set[int] = set()
         self._wake: Callable[[], None] | None = None
+        self._waking = False
 
     def attach(self, wake: Callable[[], None] | None) -> None:
         """Call ``wake`` whenever messages wait and none did; ``None`` lets them wait."""
@@ -139,6 +140,13 @@ class Outbox:
         if account_id not in self._in_turn:
             self._in_turn.add(account_id)
             self._turns.append(account_id)
+        if self._wake is not None and not self._waking:
+            # At the end of this turn of the reactor, with all that comes until then.
+            self._waking = True
+            self._clock.callLater(0, self._wake_up)
+
+    def _wake_up(self) -> None:
+        self._waking = False
         if self._wake is not None:
             self._wake()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -35,23 +35,36 @@ class Receiver(Protocol):
 class Receipts:
     """The receipts owed to one account, spread evenly over its sessions that take them."""
 
-    def __init__(self, window: Window) -> None:
-        self.window = window
+    def __init__(
+        self, clock: IReactorTime, size: int, read: Callable[[int], Awaitable[list[Message]]]
+    ) -> None:
+        self._clock = clock
+        self.window = Window(clock, size, read, self.hand_out_soon)
         self.receivers: deque[Receiver] = deque()
+        self._due = False
 
-    def pump(self) -> None:
-        """Hand out receipts, one to each session in turn, while there are any and there is room."""
-        full = 0
-        while full < len(self.receivers) and len(self.window):
-            receiver = self.receivers[0]
-            self.receivers.rotate(-1)
-            if receiver.room <= 0:
-                full += 1
+    def hand_out_soon(self) -> None:
+        """Hand out what there is at the end of this turn of the reactor, with all that comes until then."""
+        if not self._due:
+            self._due = True
+            self._clock.callLater(0, self._hand_out)
+
+    def _hand_out(self) -> None:
+        """Give each session with room a receipt in its turn, as long as there are any."""
+        self._due = False
+        window = self.window
+        with_room = deque((receiver, receiver.room) for receiver in self.receivers)
+        while with_room and len(window):
+            receiver, room = with_room.popleft()
+            if room <= 0:
                 continue
-            full = 0
-            message = self.window.take()
-            if message is not None:
-                receiver.deliver(message)
+            message = window.take()
+            if message is None:
+                break
+            self.receivers.remove(receiver)
+            self.receivers.append(receiver)
+            receiver.deliver(message)
+            with_room.append((receiver, room - 1))
 
 
 class Reports:
@@ -79,7 +92,7 @@ class Reports:
                 if report == Report.RECEIPT:
                     receipts = self._receipts.get(message.account_id)
                     if receipts is not None and receipts.window.offer(message):
-                        receipts.pump()
+                        receipts.hand_out_soon()
             if after is not None:
                 after()
 
@@ -89,23 +102,19 @@ class Reports:
         """Count a session in that takes the account's receipts, and let it have those that wait."""
         receipts = self._receipts.get(account_id)
         if receipts is None:
-            window = Window(
-                self._clock,
-                self._size,
-                lambda limit: self._messages.owed(account_id, limit),
-                lambda: self.room(account_id),
+            receipts = self._receipts[account_id] = Receipts(
+                self._clock, self._size, lambda limit: self._messages.owed(account_id, limit)
             )
-            receipts = self._receipts[account_id] = Receipts(window)
         receipts.receivers.append(receiver)
         receipts.window.look()
-        receipts.pump()
+        receipts.hand_out_soon()
 
     def receiver_gone(self, account_id: int, receiver: Receiver) -> None:
         """Count a session out; with the last one the account's receipts wait in the table."""
         receipts = self._receipts[account_id]
         receipts.receivers.remove(receiver)
         if receipts.receivers:
-            receipts.pump()
+            receipts.hand_out_soon()
             return
         receipts.window.clear()
         if receipts.window.idle:
@@ -115,7 +124,7 @@ class Reports:
         """Take note that one of the account's sessions has room again."""
         receipts = self._receipts.get(account_id)
         if receipts is not None:
-            receipts.pump()
+            receipts.hand_out_soon()
 
     def acknowledged(self, message: Message) -> None:
         """Take note that a session has acknowledged a receipt."""
@@ -141,7 +150,7 @@ class Reports:
         receipts = self._receipts.get(message.account_id)
         if receipts is not None:
             receipts.window.settle(message.id)
-            receipts.pump()
+            receipts.hand_out_soon()
 
 
 def _owed(message: Message, status: int) -> int:

@@ -53,7 +53,7 @@ _STATES: Final[dict[bytes, int]] = {
     b"SCHEDULED": MessageState.ENROUTE,
     b"SENT": MessageState.ENROUTE,
     b"DELIVERD": MessageState.DELIVERED,
-    b"DELIVERY": MessageState.UNKNOWN,
+    b"DELIVERY": MessageState.UNKNOWN,  # The first word of DELIVERY UNKNOWN.
     b"EXPIRD": MessageState.EXPIRED,
     b"CANCELED": MessageState.DELETED,
     b"CANCELLED": MessageState.DELETED,
@@ -132,10 +132,11 @@ def to_tlvs(receipt: Receipt) -> Tlvs:
 _LINE: Final = re.compile(
     rb"id:([^\s:;,]+) sub:\w* dlvrd?:\w* submit date:\w* done date:\w* stat:([A-Z]+) err:(\w+)(?: |$)"
 )
-# A field of any other line. A value that is missing must not be taken from the field after it.
+# Where the fields of any other line end: behind it stands what somebody wrote.
+_TEXT: Final = re.compile(rb"\bTEXT\s*+:", re.IGNORECASE)
+# A field of such a line. A value that is missing must not be taken from the field after it.
 _FIELD: Final = re.compile(
-    rb"\b(ID|STAT|ERR|TEXT)\s*+:\s*+"
-    rb"(?!(?:ID|SUB|DLVRD?|SUBMIT DATE|DONE DATE|STAT|ERR|TEXT)\s*:)(DELIVERY\s+UNKNOWN|[^\s;,]*)",
+    rb"\b(ID|STAT|ERR)\s*+:\s*+(?!(?:ID|SUB|DLVRD?|SUBMIT DATE|DONE DATE|STAT|ERR)\s*:)([^\s;,]*)",
     re.IGNORECASE,
 )
 
@@ -190,9 +191,6 @@ def _fields(text: bytes) -> tuple[bytes, bytes, bytes]:
     if line is not None:
         return line[1], line[2], line[3]
     found: dict[bytes, bytes] = {}
-    for name, value in _FIELD.findall(text):
-        if name.upper() == b"TEXT":
-            break
+    for name, value in _FIELD.findall(_TEXT.split(text, 1)[0]):
         found.setdefault(name.upper(), value)
-    word = b" ".join(found.get(b"STAT", b"").upper().split())
-    return found.get(b"ID", b""), word, found.get(b"ERR", b"")
+    return found.get(b"ID", b""), found.get(b"STAT", b"").upper(), found.get(b"ERR", b"")

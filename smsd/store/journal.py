@@ -97,6 +97,9 @@ ORDER = (
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
+MISHAP = "A change was stored, but what follows from it failed"
+"""Logged when a callback fails: it harms no one else in the batch."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -265,7 +268,9 @@ class Journal:
             await self._drained[-1]
 
     def _change(self, query: Query, key: Hashable, row: Row) -> None:
-        self._gathering.changes[query].setdefault(key, row)
+        rows = self._gathering.changes[query]
+        if key not in rows:
+            rows[key] = row
         if not self._running:
             self._running = True
             # Not before this turn of the reactor ends: what comes in with it shares the transaction.
@@ -323,7 +328,10 @@ class Journal:
         }
         self._tell(batch, stored=True)
         for query, key, after in batch.after:
-            self._guarded(after, query is not FINAL or key in made_final)
+            try:
+                after(query is not FINAL or key in made_final)
+            except Exception:
+                self.log.failure(MISHAP)
 
     def _put_back(self, batch: Batch) -> None:
         """Refuse what submitters wait for; keep what has happened for the next attempt."""
@@ -341,15 +349,14 @@ class Journal:
     def _tell(self, batch: Batch, *, stored: bool) -> None:
         self._waiting -= len(batch.waiting)
         for _, _, submitter, message in batch.waiting:
-            self._guarded(submitter.stored if stored else submitter.not_stored, message)
+            try:
+                if stored:
+                    submitter.stored(message)
+                else:
+                    submitter.not_stored(message)
+            except Exception:
+                self.log.failure(MISHAP)
         batch.waiting = []
-
-    def _guarded(self, call: Callable[..., None], argument: object) -> None:
-        """Call back; what goes wrong there is logged and harms no one else in the batch."""
-        try:
-            call(argument)
-        except Exception:
-            self.log.failure("A change was stored, but what follows from it failed")
 
 
 def _accepted(message: Message) -> Row:

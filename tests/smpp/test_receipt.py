@@ -148,6 +148,16 @@ def test_missing_values_are_not_taken_from_the_next_field() -> None:
     assert parsed == ParsedReceipt("", MessageState.UNKNOWN, "", None, False, None)
 
 
+def test_what_the_message_says_is_not_taken_for_a_field() -> None:
+    parsed = from_text(b"id:407 sub:001 text:stat:DELIVRD err:001")
+    assert parsed == ParsedReceipt("407", MessageState.UNKNOWN, "", None, False, None)
+
+
+def test_the_first_of_equal_fields_counts() -> None:
+    parsed = from_text(b"id:407 stat:DELIVRD err:000 id:408 stat:UNDELIV err:001")
+    assert parsed == ParsedReceipt("407", MessageState.DELIVERED, "000", None, True, None)
+
+
 @pytest.mark.parametrize("error", [b"5A", b"0x1F", b"12345", b"E-7"])
 def test_an_error_is_kept_as_it_was_written(error: bytes) -> None:
     assert from_text(LINE.replace(b"err:000", b"err:" + error)).error == error.decode()

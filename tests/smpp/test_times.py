@@ -95,6 +95,8 @@ def test_a_long_relative_time_is_read_back_nearly(seconds: int) -> None:
 def test_a_relative_time_is_never_too_short() -> None:
     assert times.relative(0.2) == b"000000000001000R"
     assert times.relative(-5) == b"000000000000000R"
+    assert times.relative(31 * 86400) == b"000031000000000R"
+    assert times.relative(32 * 86400) == b"000102000000000R"
     assert times.relative(90061) == b"000001010101000R"
     with pytest.raises(ValueError, match="99 years"):
         times.relative(101 * 365 * 86400)
