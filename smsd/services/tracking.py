@@ -15,6 +15,8 @@ from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, State
 
+FINAL = int(State.FINAL)
+
 FRESH = 50_000
 """How many segments the operator has taken are remembered; older ones are looked up in the table."""
 PARKED = 10_000
@@ -69,18 +71,18 @@ class Tracking:
         if self._parked and key in self._parked:
             waiting, timer = self._parked.pop(key)
             timer.cancel()
-            self._apply(waiting, message, number)
+            self._apply(*waiting, message, number)
 
     def receipt(
         self, channel_id: int, operator_id: str, outcome: Outcome, acknowledge: Callable[[], None]
     ) -> None:
         """Take an operator's final receipt; ``acknowledge`` is called when nothing can be lost of it."""
-        waiting = Waiting((channel_id, operator_id), outcome, acknowledge)
-        found = self._fresh.pop(waiting.key, None)
+        key = (channel_id, operator_id)
+        found = self._fresh.pop(key, None)
         if found is not None:
-            self._apply(waiting, *found)
+            self._apply(key, outcome, acknowledge, *found)
             return
-        self._lookups.append(waiting)
+        self._lookups.append(Waiting(key, outcome, acknowledge))
         if not self._looking:
             self._looking = True
             # At the end of this turn, so that all receipts that came with this one share a query.
@@ -104,9 +106,9 @@ class Tracking:
                 segment = found.get(waiting.key)
                 fresh = self._fresh.pop(waiting.key, None)
                 if fresh is not None:
-                    self._apply(waiting, *fresh)
+                    self._apply(*waiting, *fresh)
                 elif segment is not None:
-                    self._apply(waiting, segment.message, segment.number)
+                    self._apply(*waiting, segment.message, segment.number)
                 else:
                     self._park(waiting)
         self._looking = False
@@ -132,19 +134,21 @@ class Tracking:
         )
         waiting.acknowledge()
 
-    def _apply(self, waiting: Waiting, message: Message, number: int) -> None:
+    def _apply(
+        self, key: Key, outcome: Outcome, acknowledge: Callable[[], None], message: Message, number: int
+    ) -> None:
         """End the message, or note the end of one of its segments."""
-        status, error = waiting.outcome
-        if message.state == State.FINAL:
-            waiting.acknowledge()
+        status, error = outcome
+        if message.state == FINAL:
+            acknowledge()
             return
         if number == 0:
-            self._reports.end(message, status, error, waiting.acknowledge)
+            self._reports.end(message, status, error, acknowledge)
             return
         if message.ended is None:
             message.ended = {}
-        message.ended[number] = (status, error)
-        self._journal.ended(*waiting.key, status, error, lambda _: waiting.acknowledge())
+        message.ended[number] = outcome
+        self._journal.ended(*key, status, error, lambda _: acknowledge())
         delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]
         if status != DELIVERED_TO_HANDSET or len(delivered) == message.segments:
             self._reports.end(message, status, error)

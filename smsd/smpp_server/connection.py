@@ -102,6 +102,7 @@ class Connection(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Give back the receipts that were not acknowledged."""
+        self._closing_at = self._clock.seconds()  # A bind whose password is still being checked comes too late.
         self._listener.gone(self)
         if self._account is None:
             return

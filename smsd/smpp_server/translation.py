@@ -64,6 +64,9 @@ STATES = {
 """SMPP's message_state of each final status (5.2.28)."""
 
 
+DELIVERED = int(MessageState.DELIVERED)
+
+
 class Unacceptable(Exception):
     """A submit_sm asks for what can't be done; ``status`` is the command_status that says so."""
 
@@ -141,20 +144,25 @@ def receipt_pdu(account: Account | None, message: Message) -> DeliverSm:
         state,
         message.error,
         message.segments,
-        message.segments if state == MessageState.DELIVERED else 0,
+        message.segments if state == DELIVERED else 0,
         text,
     )
-    reference = tuple(one for one in content.tlvs if one[0] == tlv.USER_MESSAGE_REFERENCE)
+    tlvs = receipt.to_tlvs(told)
+    if content.tlvs:
+        tlvs = tuple(one for one in content.tlvs if one[0] == tlv.USER_MESSAGE_REFERENCE) + tlvs
     return DeliverSm(
-        source_addr_ton=content.destination_ton,
-        source_addr_npi=content.destination_npi,
-        source_addr=message.destination.encode("latin-1"),
-        dest_addr_ton=content.source_ton,
-        dest_addr_npi=content.source_npi,
-        destination_addr=message.source.encode("latin-1"),
-        esm_class=receipt.DELIVERY_RECEIPT,
+        0,
+        0,
+        b"",
+        content.destination_ton,
+        content.destination_npi,
+        message.destination.encode("latin-1"),
+        content.source_ton,
+        content.source_npi,
+        message.source.encode("latin-1"),
+        receipt.DELIVERY_RECEIPT,
         short_message=receipt.to_text(told, standard),
-        tlvs=reference + receipt.to_tlvs(told),
+        tlvs=tlvs,
     )
 
 

@@ -69,9 +69,10 @@ POSTPONED = Query(
     "id bigint, due_at float8, attempts int, error int",
 )
 FINAL = Query(
-    "UPDATE message SET state = 4, status = r.status, error = r.error, done_at = r.done_at, report = r.report"
+    "UPDATE message SET state = 4, status = r.status, error = r.error, done_at = r.done_at,"
+    " report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
     " FROM {rows} AS r WHERE message.id = r.id AND message.state < 4 RETURNING message.id",
-    "id bigint, status smallint, error int, done_at float8, report smallint",
+    "id bigint, status smallint, error int, done_at float8, report smallint, sent_at float8",
 )
 REPORTED = Query(
     "UPDATE message SET report = 0, reported_at = r.reported_at FROM {rows} AS r WHERE message.id = r.id",
@@ -253,7 +254,10 @@ class Journal:
         after: Callable[[bool], None],
     ) -> None:
         """Store a message's final status; ``after`` is told whether it was this that made it final."""
-        self._change(FINAL, message_id, (message_id, status, error, done_at, report))
+        # That it was sent, if that isn't on its way to disk yet, goes there with it.
+        sent = self._gathering.changes[SENT].pop(message_id, None)
+        row = (message_id, status, error, done_at, report, sent[1] if sent is not None else None)
+        self._change(FINAL, message_id, row)
         self._gathering.after.append((FINAL, message_id, after))
 
     def reported(self, message_id: int, reported_at: float, after: Callable[[bool], None]) -> None:

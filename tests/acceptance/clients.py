@@ -10,7 +10,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections import Counter
 from typing import Any
 
@@ -215,7 +214,3 @@ def trusting(certificate: str) -> ssl.SSLContext:
     context.load_verify_locations(certificate)
     return context
 
-
-def monotonic_deadline(seconds: float) -> float:
-    """Return the moment that is so many seconds from now."""
-    return time.monotonic() + seconds

@@ -46,6 +46,25 @@ def free_port() -> int:
             return port
 
 
+def simulator(delay: float = 0.05) -> dict[str, Any]:
+    """Return the first rows of a node: the account demo, and a built-in simulator for all destinations."""
+    return _first({"name": "simulator", "kind": "simulator", "options": {"delay": delay}})
+
+
+def upstream(port: int, **options: Any) -> dict[str, Any]:
+    """Return the first rows of a node: the account demo, and an SMSC on this machine for all destinations."""
+    reached = {"endpoint": f"tcp:127.0.0.1:{port}", "system_id": "demo", "password": "demo"}
+    return _first({"name": "upstream", "kind": "smpp", "options": reached | options})
+
+
+def _first(channel: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "accounts": [{"system_id": "demo", "password": "demo"}],
+        "channels": [channel],
+        "routes": [{"channel": channel["name"], "price": "0.01"}],
+    }
+
+
 class Program:
     """A process and its log; it is ended by its own PID."""
 
@@ -145,12 +164,13 @@ class Node(Program):
         tables: dict[str, dict[str, Any]] = {
             "smpp": {"listen": [_endpoint("tcp", self.smpp), _endpoint("ssl", self.tls)]},
             "http": {"listen": [_endpoint("tcp", self.http)]},
+            "first_start": simulator(),
         }
         for table, keys in settings.items():
             tables[table] = tables.get(table, {}) | keys
         lines = ['state = "var"', f"database = {json.dumps(database)}"]
         for table, values in tables.items():
-            lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+            lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
         self.config.write_text("\n".join(lines) + "\n")
 
     def command(self, *before: str, twistd: Sequence[str] = ("-n", "--pidfile=")) -> list[str]:
@@ -186,21 +206,6 @@ class Node(Program):
         output = done.stdout + done.stderr
         assert done.returncode == status, f"smsd {' '.join(words)}: {done.returncode}: {output}"
         return output
-
-    def add_account(self, system_id: str = "demo", *options: str) -> None:
-        """Add an account whose password is its name."""
-        self.smsd("account", "add", system_id, "--password", system_id, *options)
-
-    def add_simulator(self, name: str = "simulator", delay: float = 0.05) -> None:
-        """Add a built-in simulator and the route of all destinations to it."""
-        self.smsd("channel", "add", name, "--kind", "simulator", f"delay={delay}")
-        self.smsd("route", "add", name, "--price", "0.01")
-
-    def add_channel(self, name: str, port: int, *options: str) -> None:
-        """Add a channel to an SMSC on this machine and the route of all destinations to it."""
-        words = [f"endpoint=tcp:127.0.0.1:{port}", "system_id=up", "password=up", *options]
-        self.smsd("channel", "add", name, *words)
-        self.smsd("route", "add", name, "--price", "0.02")
 
     def resident_mib(self) -> float:
         """Return the memory that the process has."""
@@ -257,6 +262,15 @@ class Stage:
 
 
 _ENV = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONUNBUFFERED="1")
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML has it within a line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
 
 
 def _endpoint(kind: str, port: int) -> str:

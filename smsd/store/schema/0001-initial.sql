@@ -1,5 +1,5 @@
 -- Times are seconds since 1970-01-01 UTC. {key} is the engine's phrase for a primary key that numbers itself,
--- {id} its phrase for one that is given.
+-- {id} its phrase for one that is given, {clustered} its phrase for a table that is kept in its primary key.
 
 -- Who may bind and call the HTTP API.
 CREATE TABLE account (
@@ -67,7 +67,7 @@ CREATE TABLE segment (
     status SMALLINT,                           -- its final status, for a segment of several
     error INTEGER,
     PRIMARY KEY (channel_id, operator_id)
-);
+) {clustered};
 CREATE INDEX segment_of_several ON segment (message_id) WHERE number > 0;
 
 -- A part of a long message whose other parts have not all come in yet.

@@ -22,7 +22,7 @@ def upgrade(cursor: Any, mark: str, phrases: dict[str, str], now: float) -> None
     Args:
         cursor: a DB-API cursor in a transaction that keeps every other upgrade out.
         mark: how this driver marks a value, ``?`` or ``%s``.
-        phrases: the engine's words for ``{key}`` and ``{id}``.
+        phrases: the engine's words for ``{key}`` and the other phrases of the scripts.
         now: seconds since 1970, kept beside each version applied.
 
     Raises:
