@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from smsd.certificate import self_signed
 from smsd.channels.options import InvalidOptions, read_options
 from smsd.channels.registry import Channels
-from smsd.config import Config, ConfigError
+from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
 from smsd.http_api.site import site
 from smsd.services.accounts import Accounts
@@ -43,6 +43,8 @@ PATIENCE = 15.0
 SWITCH_INTERVAL = 0.0005
 """Seconds after which the thread that commits may take the interpreter's lock from a busy reactor."""
 
+DEMO = FirstAccount("demo", "demo")
+"""The account of the sample configuration, whose password is no secret."""
 COLLECTION = (50_000, 20, 100)
 """How seldom the collector looks for cycles. Messages are in none, and each look passes all that is held."""
 
@@ -228,8 +230,21 @@ class Node(InOrder):
         gc.freeze()
         gc.set_threshold(*COLLECTION)
         self._deadlines.setServiceParent(self)
-        self.log.info("smsd is ready. SMPP: {smpp}", smpp=", ".join(self.config.smpp.listen) or "none")
-        self.log.info("HTTP: {http}", http=", ".join(self.config.http.listen) or "none")
+        self.log.info(
+            "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
+            smpp=", ".join(self.config.smpp.listen) or "none",
+            http=", ".join(self.config.http.listen) or "none",
+        )
+        if DEMO in self.config.first_start.accounts and self.config.http.listen:
+            self.log.info("Send a message: {curl}", curl=_curl(self.config.http.listen[0]))
+
+
+def _curl(description: str) -> str:
+    """Return a command that sends a message as the sample's account to an HTTP listener."""
+    port = description.split(":")[1]
+    body = '{"from": "InfoSMS", "to": "385911234567", "text": "Hello"}'
+    url = f"http://127.0.0.1:{port}/sms/1/text/single"
+    return f"curl -u demo:demo -H 'Content-Type: application/json' -d '{body}' {url}"
 
 
 def _escaped(path: Path) -> str:

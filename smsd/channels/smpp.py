@@ -60,7 +60,7 @@ class Link(Protocol):
         self._clock = channel.clock
         self._bind = bind
         self._session = Session(Role.ESME, channel.limits, channel.clock.seconds())
-        self._bound: Deferred[None] | None = None
+        self._bound: Deferred[Link] | None = None
         self._sending: dict[int, Message] = {}
         self._segments: deque[tuple[Message, int]] = deque()
         self._rest_until = 0.0
@@ -87,8 +87,8 @@ class Link(Protocol):
         ticking = self._ticking.start(1.0, now=False)
         ticking.addErrback(lambda failure: self.log.failure("A link's time-outs ended", failure))
 
-    def bind(self) -> Deferred[None]:
-        """Bind; fails with :class:`BindRefused` or :class:`ConnectionClosed`."""
+    def bind(self) -> Deferred[Link]:
+        """Bind; fires with this link, or fails with :class:`BindRefused` or :class:`ConnectionClosed`."""
         options = self._channel.options
         self._bound = Deferred()
         self._session.request(
@@ -111,6 +111,7 @@ class Link(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Return what the operator has not answered for: it is sent again, and first."""
+        self._stopping = True
         if self._ticking.running:
             self._ticking.stop()
         self._channel.lost(self)
@@ -200,7 +201,7 @@ class Link(Protocol):
         assert self._bound is not None
         bound, self._bound = self._bound, None
         if answer.response.command_status == status.ESME_ROK:
-            bound.callback(None)
+            bound.callback(self)
         else:
             bound.errback(BindRefused(status.name(answer.response.command_status)))
 
@@ -214,9 +215,10 @@ class Link(Protocol):
                 self._sending.pop(message.id, None)
         elif response.command_status in THROTTLED:
             self._segments.appendleft((message, number))
-            self._rest_until = self._clock.seconds() + self._rest
-            self._clock.callLater(self._rest, self.fill)
-            self._rest = min(self._rest * 2, LAST_REST)
+            if self._clock.seconds() >= self._rest_until:  # A whole window may say it at once.
+                self._rest_until = self._clock.seconds() + self._rest
+                self._clock.callLater(self._rest, self.fill)
+                self._rest = min(self._rest * 2, LAST_REST)
         elif self._sending.pop(message.id, None) is not None:
             self._segments = deque(one for one in self._segments if one[0] is not message)
             temporary, error = refusal(response.command_status)
@@ -321,7 +323,7 @@ class SmppChannel(Service):
     async def _bind(self, link: Link) -> None:
         """Bind a new connection; a failure makes its client wait and connect again."""
         try:
-            await link.bind()
+            link = await link.bind()  # ClientService gives us a wrapper of it; this is the link itself.
         except (BindRefused, ConnectionClosed) as error:
             self.log.warn("Channel {name} can't bind: {error}", name=self.name, error=error)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smsd.services.ids import SEQUENCE_BITS
 from smsd.services.statuses import (
     DELIVERED_TO_HANDSET,
     EXPIRED_EXPIRED,
@@ -58,7 +59,7 @@ def submit_pdu(message: Message, number: int, now: float) -> SubmitSm:
     content = message.content
     esm_class = content.esm_class
     if number or content.udh:
-        segments = split(content.body, content.data_coding, content.udh, message.id & 0xFF)
+        segments = split(content.body, content.data_coding, content.udh, _reference(message.id))
         body = segments[max(number, 1) - 1]
         esm_class |= UDHI
     else:
@@ -84,6 +85,11 @@ def submit_pdu(message: Message, number: int, now: float) -> SubmitSm:
         short_message=body,
         tlvs=tlvs,
     )
+
+
+def _reference(message_id: int) -> int:
+    """Return a concatenation reference that differs from those of the messages just before and after."""
+    return ((message_id >> SEQUENCE_BITS) + message_id) & 0xFF
 
 
 def refusal(command_status: int) -> tuple[bool, int]:

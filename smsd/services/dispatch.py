@@ -86,8 +86,11 @@ class Outbox:
         """Take note that the operator has taken a segment: the only one (0), or one of several."""
         if number:
             message.taken = message.taken or {}
+            # An operator that joins the segments has one id, and one receipt, for all of them.
+            joined = operator_id in message.taken.values()
             message.taken[number] = operator_id
             whole = len(message.taken) == message.segments
+            number = 0 if joined else number
         else:
             whole = True
         if whole:

@@ -72,6 +72,7 @@ class Connection(Protocol):
         self._receives = False
         self._respite = 0.0
         self._closing_at: float | None = None
+        self._unbound = False
 
     @property
     def account(self) -> Account | None:
@@ -102,7 +103,8 @@ class Connection(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Give back the receipts that were not acknowledged."""
-        self._closing_at = self._clock.seconds()  # A bind whose password is still being checked comes too late.
+        # A bind whose password is still being checked comes too late.
+        self._closing_at = self._clock.seconds()
         self._listener.gone(self)
         if self._account is None:
             return
@@ -132,6 +134,8 @@ class Connection(Protocol):
         self._unanswered -= 1
         self._session.respond(response)
         self._flush_soon()
+        if self._unbound and not self._unanswered:
+            self._close()
 
     def deliver(self, message: Message) -> None:
         """Send the receipt of a message."""
@@ -180,7 +184,10 @@ class Connection(Protocol):
                 self.log.info("{peer} is cut off: {reason}", peer=self._peer, reason=event.reason)
                 self._close()
             elif isinstance(event, Unbound):
-                self._close()
+                # What the client has submitted is still answered before the connection closes.
+                self._unbound = True
+                if not self._unanswered:
+                    self._close()
 
     def _submit(self, pdu: SubmitSm, now: float) -> None:
         listener = self._listener

@@ -224,7 +224,9 @@ class Journal:
 
     def taken(self, channel_id: int, operator_id: str, message_id: int, number: int) -> None:
         """Store what an operator calls a segment that it has taken."""
-        self._change(SEGMENT, (channel_id, operator_id), (channel_id, operator_id, message_id, number))
+        key = (channel_id, operator_id)
+        self._change(SEGMENT, key, (channel_id, operator_id, message_id, number))
+        self._gathering.changes[SEGMENT][key] = (channel_id, operator_id, message_id, number)
 
     def sent(self, message_id: int, sent_at: float, after: Callable[[bool], None]) -> None:
         """Store that the operator has taken all of a message."""

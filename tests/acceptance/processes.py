@@ -21,6 +21,7 @@ SCRIPTS = Path(sys.executable).parent
 POLL = 0.03
 PORTS = range(20_000, 32_000)
 """Below those that the system gives to clients: one of them could connect to itself while a node is down."""
+SHUT_DOWN = "Server Shut Down."
 FAILURES = ("Traceback (most recent call last)", "Unhandled", "CRITICAL")
 
 
@@ -192,6 +193,13 @@ class Node(Program):
             seconds,
         )
         assert self.running, f"{self.name} does not start:\n{self.log}"
+
+    def stop(self) -> None:
+        """End it by SIGTERM and see that it went as it should."""
+        stops = self.log.count(SHUT_DOWN)
+        status = self.terminate()
+        assert status == -signal.SIGTERM, f"twistd ends with the signal that ended it, not {status}"
+        assert self.log.count(SHUT_DOWN) == stops + 1, self.log
 
     def smsd(self, *words: str, status: int = 0) -> str:
         """Run the command ``smsd`` on this node's configuration; return what it prints."""
