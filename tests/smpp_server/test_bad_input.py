@@ -186,7 +186,7 @@ def test_mutated_streams_raise_nothing_and_other_sessions_do_not_notice(stack: S
     witness = stack.esme()
     mutations = _mutations()
     sent = 0
-    for _ in range(150):
+    for _ in range(400):
         esme = stack.listener.buildProtocol(None)
         assert esme is not None
         pdus: list[Pdu] = [

@@ -73,7 +73,7 @@ def test_the_standard_s_line_shows_text_that_is_not_ascii_as_question_marks(stac
     [
         (b"DELIVRD", b"000", b"DELIVRD", b"DELIVRD", 2, 0),
         (b"EXPIRED", b"027", b"EXPIRED", b"EXPIRED", 3, 27),
-        (b"DELETED", b"000", b"UNDELIV", b"UNDELIV", 5, 4102),
+        (b"DELETED", b"000", b"UNDELIV", b"UNDELIV", 5, 4100),
         (b"UNDELIV", b"001", b"UNDELIV", b"UNDELIV", 5, 1),
         (b"UNKNOWN", b"000", b"DELIVERY UNKNOWN", b"UNKNOWN", 7, 255),
         (b"REJECTD", b"000", b"REJECTED", b"REJECTD", 8, 255),

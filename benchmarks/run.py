@@ -1,0 +1,164 @@
+"""Measures a node, and writes a table of the figures beside two limits: python -m benchmarks.run --help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe
+from benchmarks.node import Node, background, database, program
+
+Row = tuple[str, str, str, str]
+"""What was measured, its rate, its latency, and what it cost."""
+
+HEADS: Row = ("measured", "per second", "latency p50 / p99, ms", "CPU of smsd, µs each")
+BINDS = ((1, 10), (1, 100), (4, 10), (4, 100))
+IDLE_BINDS = 1000
+
+
+def latency(answer: dict[str, Any]) -> str:
+    """Return the median and the 99th percentile of a run."""
+    figures = answer["latency_ms"]
+    return f"{figures['p50']:.1f} / {figures['p99']:.1f}" if figures else ""
+
+
+def cpu(answer: dict[str, Any], count: float) -> str:
+    """Return what the node spent on each message."""
+    spent = sum(process.get("cpu_s", 0.0) for process in answer["processes"])
+    return f"{spent / count * 1e6:.0f}" if count else ""
+
+
+@contextmanager
+def node(kind: str) -> Iterator[Node]:
+    """Run a node on an empty database, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="smsd-bench-") as name, database(kind, Path(name)) as url:
+        one = Node(Path(name), url)
+        one.start()
+        try:
+            yield one
+        finally:
+            one.stop()
+
+
+def limits(kind: str, scale: float) -> Iterator[Row]:
+    """Measure what bounds every server like this: one that stores nothing, and the store alone."""
+    with background("bare_server", "--port", 0) as port:
+        words = ("--port", port, "--system-id", "x", "--password", "x", "--binds", 4, "--window", 100)
+        answer = program("load", *words, "--count", int(400_000 * scale))
+        yield (
+            "limit: a bare server that stores nothing",
+            f"{answer['accepted_per_s']:,.0f}",
+            latency(answer),
+            "",
+        )
+    with tempfile.TemporaryDirectory(prefix="smsd-bench-") as name, database(kind, Path(name)) as url:
+        answer = program("store_alone", "--database", url, "--seconds", 4 * scale)
+        yield ("limit: the store alone, 400 waiting", f"{answer['stored_per_s']:,.0f}", "", "")
+
+
+def accepting(kind: str, scale: float) -> Iterator[Row]:
+    """Measure how fast submit_sm are accepted while no operator takes them."""
+    count = int((60_000 if kind == "sqlite" else 30_000) * scale)
+    start = 0
+    with node(kind) as one:
+        best = 0.0
+        for binds, window in BINDS:
+            number = count if window > 10 else count // 4
+            answer = one.load("--binds", binds, "--window", window, "--count", number, "--start", start)
+            start += number
+            what = f"submit_sm accepted, {binds} binds × window {window}"
+            yield (what, f"{answer['accepted_per_s']:,.0f}", latency(answer), cpu(answer, answer["accepted"]))
+            best = max(best, answer["accepted_per_s"])
+        for rate in (15_000.0, best / 2):
+            answer = one.load(
+                *("--binds", 4, "--window", 100, "--rate", rate, "--seconds", 5 * scale, "--start", start)
+            )
+            start += int(rate * 6)
+            what = f"the same, paced at {rate:,.0f}/s, 4 × 100"
+            yield (what, f"{answer['accepted_per_s']:,.0f}", latency(answer), cpu(answer, answer["accepted"]))
+
+
+def forwarding(kind: str, scale: float) -> Iterator[Row]:
+    """Measure whole lives: submitted, sent to an operator, receipted back to the ESME, final on disk."""
+    count = int((60_000 if kind == "sqlite" else 30_000) * scale)
+    with node(kind) as one, background("smsc", "--port", one.smsc, "--receipts", "--window", 1000):
+        time.sleep(2.5)  # The channel's first attempt came too early, and its second comes soon.
+        answer = one.load("--binds", 4, "--window", 100, "--count", count)
+        what = "submit_sm accepted while they are forwarded"
+        yield (what, f"{answer['accepted_per_s']:,.0f}", latency(answer), cpu(answer, answer["accepted"]))
+        one.stop()
+        one.start()
+        time.sleep(2.5)
+        words = ("--binds", 4, "--window", 100, "--receipts", "--wait-receipts", 120)
+        answer = one.load(*words, "--count", count, "--start", 1_000_000)
+        if answer["receipts_missing"]:
+            raise SystemExit(f"{answer['receipts_missing']} receipts are missing.")
+        what = "end to end, with receipts, 4 × 100"
+        yield (what, f"{answer['receipts_per_s']:,.0f}", latency(answer), cpu(answer, answer["receipts"]))
+        rate = answer["receipts_per_s"] / 2
+        answer = one.load(*words, "--rate", rate, "--seconds", 5 * scale, "--start", 2_000_000)
+        what = f"the same, paced at {rate:,.0f}/s"
+        yield (what, f"{answer['receipts_per_s']:,.0f}", latency(answer), cpu(answer, answer["receipts"]))
+
+
+def web(kind: str, scale: float) -> Iterator[Row]:
+    """Measure the HTTP API."""
+    with node(kind) as one:
+        for destinations, requests in ((1, 6_000), (100, 300)):
+            answer = one.http_load(
+                *("--connections", 16, "--count", int(requests * scale), "--destinations", destinations)
+            )
+            what = f"HTTP requests with {destinations} destination{'s' if destinations > 1 else ''}"
+            yield (what, f"{answer['requests_per_s']:,.0f}", latency(answer), cpu(answer, answer["answers"]))
+            if destinations > 1:
+                yield (
+                    "  their messages",
+                    f"{answer['accepted_per_s']:,.0f}",
+                    "",
+                    cpu(answer, answer["accepted"]),
+                )
+
+
+def idle(kind: str, scale: float) -> Iterator[Row]:
+    """Measure what an idle bind costs."""
+    with node(kind) as one:
+        one.command("account", "set", "bench", "--sessions", str(IDLE_BINDS))
+        time.sleep(1)
+        answer = one.load("--binds", IDLE_BINDS, "--window", 1, "--count", 0, "--idle", 5 * scale)
+        (process,) = answer["processes"]
+        each = (process["rss_after_kib"] - process["rss_before_kib"]) / max(1, answer["bound"])
+        yield (f"memory of an idle bind, {answer['bound']} of {IDLE_BINDS} bound", f"{each:.1f} KiB", "", "")
+
+
+PARTS = {"limits": limits, "accepting": accepting, "forwarding": forwarding, "web": web, "idle": idle}
+
+
+def main() -> int:
+    """Run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
+    parser.add_argument("--parts", nargs="+", choices=sorted(PARTS), default=list(PARTS))
+    parser.add_argument("--scale", type=float, default=1.0, help="how long to measure, 1 for the usual time")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results.md"))
+    arguments = parser.parse_args()
+    kinds = ("sqlite", "postgres") if arguments.database == "both" else (arguments.database,)
+    lines = ["# Measured", "", *describe(tempfile.gettempdir()).splitlines(), ""]
+    for kind in kinds:
+        lines += [f"## {kind}", "", f"| {' | '.join(HEADS)} |", "|---|---:|---:|---:|"]
+        for part in arguments.parts:
+            for row in PARTS[part](kind, arguments.scale):
+                lines.append(f"| {' | '.join(row)} |")
+                print(f"{kind}: {' | '.join(row)}", flush=True)
+        lines.append("")
+    arguments.output.write_text("\n".join(lines), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
