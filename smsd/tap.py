@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import TracebackType
 from typing import Any
 
 from twisted.application.service import IService
@@ -35,8 +37,17 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     """
     if reactor is None:
         from twisted.internet import reactor
+    sys.excepthook = _tell
     try:
         file = find(options["config"])
         return Node(load(file), file, reactor)
     except ConfigError as error:
         raise UsageError(str(error)) from error
+
+
+def _tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Say why smsd can't start in a sentence; where in the code that came up helps nobody."""
+    if isinstance(error, UsageError):
+        print(f"smsd can't start: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)

@@ -11,7 +11,7 @@ import msgspec
 from argon2 import PasswordHasher
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, maybeDeferred
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.error import ConnectionRefusedError, UserError
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
@@ -84,7 +84,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.failing: Exception | None = None
-        self._held: list[Callable[[], None]] | None = None
+        self._held: list[Callable[[], object]] | None = None
 
     def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
         if self.failing is not None:
@@ -191,18 +191,7 @@ class Network(MemoryReactorClock):
     def connectTCP(self, host: str, port: int, factory: Any, *_: Any, **__: Any) -> Any:
         """Connect to whoever answers at a port, at the end of this turn."""
         self.attempts.append((port, self.seconds()))
-        self.callLater(0, self._connect, port, factory)
-        return self
-
-    def stopConnecting(self) -> None:
-        """Give up an attempt; which has succeeded or failed by then."""
-
-    def _connect(self, port: int, factory: Any) -> None:
-        answer = self.ports.get(port)
-        if answer is None:
-            factory.clientConnectionFailed(self, Failure(ConnectionRefusedError()))
-        else:
-            self.join(factory.buildProtocol(None), answer())
+        return Attempt(self, port, factory)
 
     def join(self, client: Any, server: Any) -> IOPump:
         """Connect two protocols."""
@@ -218,9 +207,7 @@ class Network(MemoryReactorClock):
             self.advance(0)
             moved = [pump.flush() for pump in list(self.pumps)]
             self.pumps = [
-                pump
-                for pump in self.pumps
-                if not (pump.clientIO.disconnected and pump.serverIO.disconnected)
+                pump for pump in self.pumps if not (pump.clientIO.disconnected and pump.serverIO.disconnected)
             ]
             if not any(moved) and not any(
                 call.getTime() <= self.seconds() for call in self.getDelayedCalls()
@@ -235,6 +222,31 @@ class Network(MemoryReactorClock):
             self.advance(min(seconds, 1.0))
             self.settle()
             seconds -= 1.0
+
+
+class Attempt:
+    """An attempt to connect, as endpoints see it."""
+
+    def __init__(self, network: Network, port: int, factory: Any) -> None:
+        self._network = network
+        self._port = port
+        self._factory = factory
+        self._call = network.callLater(0, self._connect)
+        factory.startedConnecting(self)
+
+    def _connect(self) -> None:
+        answer = self._network.ports.get(self._port)
+        if answer is None:
+            self._factory.clientConnectionFailed(self, Failure(ConnectionRefusedError()))
+        else:
+            self._network.join(self._factory.buildProtocol(None), answer())
+
+    def stopConnecting(self) -> None:
+        self._call.cancel()
+        self._factory.clientConnectionFailed(self, Failure(UserError()))
+
+    def getDestination(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", self._port)
 
 
 class Peer(Protocol):
@@ -393,7 +405,7 @@ class FakeSmsc:
         self.submits: list[SubmitSm] = []
         """All that was submitted, on whatever connection."""
         self.bind_status: int | None = ESME_ROK
-        self.submit_status: int | None | Callable[[SubmitSm], int | None] = ESME_ROK
+        self.submit_status: int | Callable[[SubmitSm], int | None] | None = ESME_ROK
         """How a submit_sm is answered; ``None``: not at all."""
         self._ids = count(1)
 
@@ -435,10 +447,13 @@ class FakeSmsc:
     ) -> Pdu | None:
         """Send the receipt of the operator's message of this number; return the answer, if one comes now."""
         link = next(link for link in self.bound if link.bound_as is not BindTransmitter)
-        text = b"id:op-%d sub:001 dlvrd:001 submit date:2601020304 done date:2601020305 stat:%b err:%b text:" % (
-            number,
-            stat,
-            err,
+        text = (
+            b"id:op-%d sub:001 dlvrd:001 submit date:2601020304 done date:2601020305 stat:%b err:%b text:"
+            % (
+                number,
+                stat,
+                err,
+            )
         )
         given: dict[str, Any] = {"esm_class": 4, "short_message": text}
         sent = link.send(DeliverSm(**(given | fields)))

@@ -28,42 +28,48 @@ class Channels(MultiService):
         self._reactor = reactor
         self._limits = limits
         self._running: dict[int, tuple[Channel, IService]] = {}
-        self._changing: Deferred[None] | None = None
+        self._changing = False
         self._wanted: Rows | None = None
 
     def apply(self, rows: Rows) -> None:
         """Take over changed channels: one after another, an old one's end before its successor's start."""
         self._wanted = rows
-        if self._changing is None:
-            self._changing = Deferred.fromCoroutine(self._change())
-            self._changing.addErrback(lambda failure: self.log.failure("Channels can't be changed", failure))
+        if not self._changing:
+            self._changing = True
+            changing = Deferred.fromCoroutine(self._change())
+            changing.addErrback(lambda failure: self.log.failure("Channels can't be changed", failure))
 
     async def _change(self) -> None:
-        while self._wanted is not None:
-            rows, self._wanted = self._wanted, None
-            enabled = {channel.id: channel for channel in rows.channels if channel.enabled}
-            for number, (channel, service) in list(self._running.items()):
-                if enabled.get(number) != channel:
-                    del self._running[number]
-                    stopped = self.removeService(service)
-                    if stopped is not None:
-                        await stopped
-            for number, channel in enabled.items():
-                if number not in self._running:
-                    self._start(channel)
-        self._changing = None
+        try:
+            while self._wanted is not None:
+                rows, self._wanted = self._wanted, None
+                await self._change_to(rows)
+        finally:
+            self._changing = False
+
+    async def _change_to(self, rows: Rows) -> None:
+        enabled = {channel.id: channel for channel in rows.channels if channel.enabled}
+        for number, (channel, service) in list(self._running.items()):
+            if enabled.get(number) != channel:
+                del self._running[number]
+                stopped = self.removeService(service)
+                if stopped is not None:
+                    await stopped
+        for number, channel in enabled.items():
+            if number not in self._running:
+                self._start(channel)
 
     def _start(self, channel: Channel) -> None:
         try:
             service = self._service(channel)
-        except (InvalidOptions, ValueError) as error:
+        except (InvalidOptions, ValueError, TypeError, OSError) as error:  # What endpoints raise.
             self.log.error("Channel {name} can't run: {error}", name=channel.name, error=error)
             return
         self._running[channel.id] = (channel, service)
         self.addService(service)
 
     def _service(self, channel: Channel) -> IService:
-        """Return what a row describes; raises ``ValueError`` if it describes nothing that can run."""
+        """Return what a row describes; raises one of several errors if it describes nothing that can run."""
         options = read_options(channel.kind, channel.options)
         outbox = self._dispatch.outbox(channel.id)
         if isinstance(options, SmppOptions):

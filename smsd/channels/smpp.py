@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import cast
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IPushProducer, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import LoopingCall
 from twisted.internet.tcp import Client
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from smsd.channels.options import SmppOptions
 from smsd.channels.translation import outcome, refusal, submit_pdu
@@ -43,28 +43,50 @@ FIRST_REST, LAST_REST = 0.5, 30.0
 """Seconds for which a throttled channel sends nothing: doubled while the operator goes on saying so."""
 FAREWELL = 5.0
 """Seconds that the operator has for what is in the window, and for our unbind, when the channel stops."""
+GRACE = 5.0
+"""Seconds that a closing connection has to take what was written, before it is cut."""
 
 
 class BindRefused(Exception):
     """The operator does not let us bind."""
 
 
+class Pauses:
+    """The pauses between attempts to bind, which grow until one succeeds.
+
+    ClientService itself would begin anew with every connection, bound or not.
+    """
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self._policy = backoffPolicy(FIRST_PAUSE, LAST_PAUSE)
+
+    def __call__(self, attempts: int) -> float:
+        """Return the seconds to wait before another attempt."""
+        self.attempts += 1
+        return self._policy(self.attempts)
+
+
+@implementer(IPushProducer)
 class Link(Protocol):
     """One connection to the operator."""
 
     log = Logger()
     transport: Client  # Or its TLS wrapper, which has the same methods.
 
-    def __init__(self, channel: SmppChannel, bind: type[Bind]) -> None:
+    def __init__(self, channel: SmppChannel, bind: type[Bind], pauses: Pauses) -> None:
+        self.pauses = pauses
         self._channel = channel
         self._clock = channel.clock
         self._bind = bind
         self._session = Session(Role.ESME, channel.limits, channel.clock.seconds())
-        self._bound: Deferred[Link] | None = None
+        self._bound: Deferred[None] | None = None
         self._sending: dict[int, Message] = {}
         self._segments: deque[tuple[Message, int]] = deque()
         self._rest_until = 0.0
         self._rest = FIRST_REST
+        self._throttled = 0  # How many of the segments, the first ones, were refused by throttling.
+        self._closing_at: float | None = None
         self._flushing = False
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = channel.clock
@@ -82,15 +104,16 @@ class Link(Protocol):
         return self._bind is not BindReceiver
 
     def connectionMade(self) -> None:
-        """Keep time from now on."""
+        """Bind, and keep time from now on."""
         self.transport.setTcpNoDelay(True)
         ticking = self._ticking.start(1.0, now=False)
         ticking.addErrback(lambda failure: self.log.failure("A link's time-outs ended", failure))
+        binding = Deferred.fromCoroutine(self._channel.begin(self))
+        binding.addErrback(lambda failure: self.log.failure("A link can't bind", failure))
 
-    def bind(self) -> Deferred[Link]:
-        """Bind; fires with this link, or fails with :class:`BindRefused` or :class:`ConnectionClosed`."""
+    def bind(self) -> Deferred[None]:
+        """Bind; fails with :class:`BindRefused` or :class:`ConnectionClosed`."""
         options = self._channel.options
-        self._bound = Deferred()
         self._session.request(
             self._bind(
                 system_id=options.system_id.encode("latin-1"),
@@ -100,6 +123,7 @@ class Link(Protocol):
             None,
             self._clock.seconds(),
         )
+        self._bound = Deferred()
         self._flush()
         return self._bound
 
@@ -132,6 +156,7 @@ class Link(Protocol):
         now = self._clock.seconds()
         if now < self._rest_until:
             return
+        self._throttled = 0
         session, outbox, window = self._session, self._channel.outbox, self._channel.options.window
         while session.outstanding < window:
             if not self._segments:
@@ -156,7 +181,7 @@ class Link(Protocol):
         self._stopping = True
         drained: Deferred[None] = Deferred()
         self._drained = drained
-        timer = self._clock.callLater(FAREWELL, self._fire_drained)
+        timer = self._clock.callLater(FAREWELL, self._give_up)
         if self._session.outstanding == 0:
             self._session.unbind(self._clock.seconds())
             self._flush()
@@ -167,12 +192,19 @@ class Link(Protocol):
 
         return drained.addBoth(done)
 
+    def _give_up(self) -> None:
+        self.hang_up()
+        self._fire_drained()
+
     def _fire_drained(self) -> None:
         if self._drained is not None:
             drained, self._drained = self._drained, None
             drained.callback(None)
 
     def _tick(self) -> None:
+        if self._closing_at is not None and self._clock.seconds() >= self._closing_at + GRACE:
+            self.transport.abortConnection()
+            return
         self._act(self._session.tick(self._clock.seconds()))
         self.fill()
         self._flush()
@@ -188,12 +220,12 @@ class Link(Protocol):
                     self._received(event)
                 case Unanswered():
                     self.log.warn("Channel {name}: a response never came", name=self._channel.name)
-                    self._hang_up()
+                    self.hang_up()
                 case Broken(reason=reason):
                     self.log.warn("Channel {name}: {reason}", name=self._channel.name, reason=reason)
-                    self._hang_up()
+                    self.hang_up()
                 case Unbound():
-                    self._hang_up()
+                    self.hang_up()
                 case _:
                     pass  # alert_notification and outbind ask for nothing.
 
@@ -201,7 +233,7 @@ class Link(Protocol):
         assert self._bound is not None
         bound, self._bound = self._bound, None
         if answer.response.command_status == status.ESME_ROK:
-            bound.callback(self)
+            bound.callback(None)
         else:
             bound.errback(BindRefused(status.name(answer.response.command_status)))
 
@@ -213,8 +245,9 @@ class Link(Protocol):
             outbox.taken(message, number, response.message_id.decode("latin-1"))
             if number == 0 or len(message.taken or ()) == message.segments:
                 self._sending.pop(message.id, None)
-        elif response.command_status in THROTTLED:
-            self._segments.appendleft((message, number))
+        elif response.command_status in THROTTLED and message.id in self._sending:
+            self._segments.insert(self._throttled, (message, number))
+            self._throttled += 1
             if self._clock.seconds() >= self._rest_until:  # A whole window may say it at once.
                 self._rest_until = self._clock.seconds() + self._rest
                 self._clock.callLater(self._rest, self.fill)
@@ -244,9 +277,26 @@ class Link(Protocol):
         self._session.respond(kind(pdu.sequence_number, command_status))
         self._flush_soon()
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Write what is left and disconnect; an operator that doesn't take it is cut in a while."""
         self._flush()
-        self.transport.loseConnection()
+        if self._closing_at is None:
+            self._closing_at = self._clock.seconds()
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    # What the transport calls when the operator reads too slowly, or again: nothing more is answered until then.
+
+    def pauseProducing(self) -> None:
+        """Read nothing more from an operator that doesn't take what it was sent."""
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Stop; the connection is about to be lost."""
 
     def _flush_soon(self) -> None:
         """Write at the end of this turn, with all else that is written until then."""
@@ -310,24 +360,22 @@ class SmppChannel(Service):
             await client.stopService()
 
     def _client(self, endpoint: IStreamClientEndpoint, bind: type[Bind]) -> ClientService:
-        factory = Factory.forProtocol(lambda: Link(self, bind))
+        pauses = Pauses()
+        factory = Factory.forProtocol(lambda: Link(self, bind, pauses))
         factory.noisy = False
-        return ClientService(
-            endpoint,
-            factory,
-            retryPolicy=backoffPolicy(FIRST_PAUSE, LAST_PAUSE),
-            clock=self.clock,
-            prepareConnection=lambda link: Deferred.fromCoroutine(self._bind(cast(Link, link))),
-        )
+        return ClientService(endpoint, factory, retryPolicy=pauses, clock=self.clock)
 
-    async def _bind(self, link: Link) -> None:
-        """Bind a new connection; a failure makes its client wait and connect again."""
+    async def begin(self, link: Link) -> None:
+        """Bind a new connection; a failure ends it, so that its client waits and connects again."""
         try:
-            link = await link.bind()  # ClientService gives us a wrapper of it; this is the link itself.
-        except (BindRefused, ConnectionClosed) as error:
+            await link.bind()
+        except (BindRefused, ConnectionClosed, ValueError) as error:
             self.log.warn("Channel {name} can't bind: {error}", name=self.name, error=error)
-            raise
+            link.hang_up()
+            return
         self.log.info("Channel {name} is bound by {bind}", name=self.name, bind=link.kind)
+        link.pauses.attempts = 0
         self._links.add(link)
+        link.transport.registerProducer(link, True)
         if link.sends:
             self.outbox.attach(link.fill)

@@ -121,6 +121,8 @@ class HttpApi:
     async def reports(self, request: IRequest) -> bytes:
         """Give the final reports that were not fetched yet, each once."""
         account = await self._account(request)
+        if request.method == b"HEAD":  # Nobody would see the reports, and each is given once.
+            return _answer(request, Reports([]))
         found = await self._reports.fetch(
             account.id,
             _values(request, b"bulkId"),
@@ -212,6 +214,8 @@ def _body(request: IRequest, kind: type[T]) -> T:
         return msgspec.json.decode(request.content.read(), type=kind)
     except msgspec.DecodeError as error:
         raise invalid(error) from error
+    except UnicodeDecodeError as error:
+        raise bad_request("[body : It is no UTF-8.]") from error
     except RecursionError as error:
         raise bad_request("[body : It is nested too deeply.]") from error
 

@@ -19,6 +19,7 @@ class BoundedRequest(Request):
     """A request whose body is refused as soon as it is too large, announced or not."""
 
     channel: Any  # An HTTPChannel, whose site twisted.web sets without declaring it.
+    _refused = False
 
     def gotLength(self, length: int | None) -> None:
         """Look at the announced length."""
@@ -28,13 +29,21 @@ class BoundedRequest(Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """Count what comes unannounced."""
+        if self._refused:
+            return
         if self.content is not None and self.content.tell() + len(data) > self.channel.site.body:
             self._refuse()
         else:
             super().handleContentChunk(data)
 
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Serve the request, unless it was refused and what had come of it already is to be forgotten."""
+        if not self._refused:
+            super().requestReceived(command, path, version)
+
     def _refuse(self) -> None:
         """Answer at once, and hang up: the rest of the body is not worth reading."""
+        self._refused = True
         text = f"A body has at most {self.channel.site.body} octets."
         body = msgspec.json.encode(ApiError(413, "REQUEST_ENTITY_TOO_LARGE", text).answer())
         self.channel.transport.write(

@@ -10,12 +10,15 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from smsd.store.settings import Account, Rows
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """argon2id at the cost that OWASP's password storage cheat sheet names for 19 MiB."""
+
+AT_ONCE = 2
+"""How many passwords are checked at once: each check takes 19 MiB."""
 
 
 class UnknownAccount(Exception):
@@ -38,6 +41,7 @@ class Accounts:
         # which is worth nothing outside this process.
         self._key = secrets.token_bytes(32)
         self._recognised: dict[str, tuple[str, bytes]] = {}
+        self._turns = DeferredSemaphore(AT_ONCE)
         self._loaded: Deferred[None] | None = Deferred()
 
     def apply(self, rows: Rows) -> None:
@@ -69,16 +73,23 @@ class Accounts:
         account = self._by_name.get(system_id)
         if account is None or not account.enabled:
             # Takes as long as a wrong password does, or its haste would tell which names exist.
-            await self._in_thread(_matches, _NOBODY, password)
+            async with self._turns:
+                await self._in_thread(_matches, _NOBODY, password)
             raise UnknownAccount(system_id)
         digest = blake2b(password.encode(), key=self._key).digest()
-        hashed, known = self._recognised.get(system_id, ("", b""))
-        if hashed == account.password and hmac.compare_digest(known, digest):
+        if self._recognises(account, digest):
             return account
-        if not await self._in_thread(_matches, account.password, password):
-            raise WrongPassword(system_id)
-        self._recognised[system_id] = (account.password, digest)
+        async with self._turns:
+            # Of many binds at once with a right password only the first has to be checked.
+            if not self._recognises(account, digest):
+                if not await self._in_thread(_matches, account.password, password):
+                    raise WrongPassword(system_id)
+                self._recognised[system_id] = (account.password, digest)
         return account
+
+    def _recognises(self, account: Account, digest: bytes) -> bool:
+        hashed, known = self._recognised.get(account.system_id, ("", b""))
+        return hashed == account.password and hmac.compare_digest(known, digest)
 
 
 def hash_password(password: str) -> str:

@@ -104,29 +104,30 @@ COLUMNS = (
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 
+# SQLite uses a partial index only for a query that repeats the index's own condition, word for word.
 NEWEST = Query("SELECT coalesce(max(id), 0) FROM message")
 QUEUES = Query("SELECT DISTINCT channel_id, account_id FROM message WHERE state = 2")
 QUEUED = Query(
     f"SELECT {COLUMNS} FROM message WHERE state = 2 AND channel_id = ? AND account_id = ? ORDER BY id LIMIT ?"
 )
 OWED = Query(
-    f"SELECT {COLUMNS} FROM message WHERE state = 4 AND account_id = ? AND report = {int(Report.RECEIPT)}"
-    " ORDER BY done_at LIMIT ?"
+    f"SELECT {COLUMNS} FROM message WHERE state = 4 AND report > 0"
+    f" AND account_id = ? AND report = {int(Report.RECEIPT)} ORDER BY done_at LIMIT ?"
 )
 FETCH = Query(
     "UPDATE message SET report = 0, reported_at = ? WHERE id IN (SELECT id FROM message"
-    f" WHERE state = 4 AND report = {int(Report.FETCH)} AND account_id = ? ORDER BY done_at LIMIT ?)"
-    f" RETURNING {COLUMNS}"
+    f" WHERE state = 4 AND report > 0 AND report = {int(Report.FETCH)} AND account_id = ?"
+    f" ORDER BY done_at LIMIT ?) RETURNING {COLUMNS}"
 )
 DUE = Query(
     "UPDATE message SET state = 2 WHERE id IN"
-    " (SELECT id FROM message WHERE state = 1 AND due_at <= ? ORDER BY due_at LIMIT ?)"
+    " (SELECT id FROM message WHERE state < 2 AND state = 1 AND due_at <= ? ORDER BY due_at LIMIT ?)"
     " RETURNING channel_id, account_id"
 )
 EXPIRED = Query(
     f"SELECT {COLUMNS} FROM message WHERE state < 4 AND expires_at <= ? ORDER BY expires_at LIMIT ?"
 )
-GATHERING = Query(f"SELECT {COLUMNS} FROM message WHERE state = 0 ORDER BY id")
+GATHERING = Query(f"SELECT {COLUMNS} FROM message WHERE state < 2 AND state = 0 ORDER BY due_at")
 FRAGMENTS = Query("SELECT message_id, number, body FROM fragment ORDER BY message_id, number")
 TAKEN = Query(
     f"SELECT s.operator_id, s.number, {_QUALIFIED} FROM {{rows}} AS r"

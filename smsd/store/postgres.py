@@ -121,6 +121,7 @@ class Lane:
             try:
                 return await work(self._connection)
             except txpostgres.RollbackFailed as error:
+                self._lost()
                 raise StoreUnavailable("PostgreSQL went away in a transaction.") from error
             except (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError) as error:
                 if self._connection.closed:
@@ -147,7 +148,7 @@ class Lane:
             await deferLater(self._clock, pause)
             try:
                 await self.connect()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, NodeAlreadyRunning) as error:
                 self.log.warn("{error}", error=error)
                 pause = min(pause * GROWTH, LAZY)
             else:
@@ -183,7 +184,7 @@ class PostgresEngine:
                 upgrade(cursor, "%s", PHRASES, now)
         except psycopg2.errors.LockNotAvailable as error:
             raise NodeAlreadyRunning("Another smsd works on this PostgreSQL database.") from error
-        except psycopg2.OperationalError as error:
+        except psycopg2.Error as error:
             raise StoreUnavailable(f"PostgreSQL can't be used: {_words(error)}.") from error
 
     async def open(self) -> None:
@@ -263,7 +264,10 @@ def _statement(call: Call) -> tuple[str, tuple[Any, ...]]:
         for number, (name, kind) in enumerate(query.column_list())
     )
     table = f"(SELECT {columns} FROM jsonb_array_elements(%s) AS batch(value))"
-    return sql.replace("{rows}", table), (msgspec.json.encode(call.values).decode(),)
+    try:
+        return sql.replace("{rows}", table), (msgspec.json.encode(call.values).decode(),)
+    except (ValueError, OverflowError) as error:  # A lone surrogate, or a number beyond 64 bits.
+        raise StoreRefused(f"PostgreSQL: {error}.") from error
 
 
 async def _execute(cursor: Any, sql: str, values: tuple[Any, ...]) -> list[Row]:

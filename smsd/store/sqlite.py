@@ -90,20 +90,27 @@ class SqliteEngine:
 
     async def open(self) -> None:
         """Open the file twice, for writing and for reading."""
-        writer, reader = self._worker(), self._worker()
-        self._writer = (writer, await writer.run(_connect, self._path))
-        self._reader = (reader, await reader.run(_connect, self._path))
+        workers = self._worker(), self._worker()
+        try:
+            self._writer, self._reader = [
+                (worker, await worker.run(_connect, self._path)) for worker in workers
+            ]
+        except sqlite3.Error as error:
+            for worker in workers:
+                worker.stop()
+            raise StoreUnavailable(f"The database {self._path} can't be opened: {error}.") from error
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
         if self._watching is not None and self._watching.running:
             self._watching.stop()
-        for place in (self._reader, self._writer):
+        places = self._reader, self._writer
+        self._reader = self._writer = None
+        for place in places:
             if place is not None:
                 worker, connection = place
                 await worker.run(connection.close)
                 worker.stop()
-        self._reader = self._writer = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -182,7 +189,9 @@ def _run(connection: sqlite3.Connection, calls: tuple[Call, ...], announce: bool
             return results
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(f"SQLite: {error}.") from error
-    except (sqlite3.Error, OverflowError) as error:
+    except (sqlite3.Error, ValueError, OverflowError) as error:
+        if type(error) is sqlite3.DatabaseError:  # The file is damaged: that is no row's fault.
+            raise StoreUnavailable(f"SQLite: {error}.") from error
         raise StoreRefused(f"SQLite: {error}.") from error
 
 

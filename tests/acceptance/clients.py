@@ -49,7 +49,9 @@ class Esme:
         """Submit a message and return its sequence number."""
         numbers = {"source_addr_ton": 5, "dest_addr_ton": 1, "dest_addr_npi": 1, "registered_delivery": 1}
         pdu = self.client.send_message(
-            **numbers | {"source_addr": "smsd", "destination_addr": destination, "short_message": text} | fields
+            **numbers
+            | {"source_addr": "smsd", "destination_addr": destination, "short_message": text}
+            | fields
         )
         return int(pdu.sequence)
 
@@ -181,7 +183,9 @@ def bind_pdu(command: int, name: bytes = b"demo") -> bytes:
 
 def submit_pdu(sequence: int, destination: bytes, text: bytes = b"Hello", registered: int = 1) -> bytes:
     """Return a submit_sm."""
-    body = b"\0\5\0smsd\0\1\1" + destination + b"\0\0\0\0\0\0" + bytes((registered, 0, 0, 0, len(text))) + text
+    body = (
+        b"\0\5\0smsd\0\1\1" + destination + b"\0\0\0\0\0\0" + bytes((registered, 0, 0, 0, len(text))) + text
+    )
     return HEADER.pack(16 + len(body), SUBMIT_SM, 0, sequence) + body
 
 
@@ -213,4 +217,3 @@ def trusting(certificate: str) -> ssl.SSLContext:
     context.check_hostname = False  # smpplib names no host.
     context.load_verify_locations(certificate)
     return context
-

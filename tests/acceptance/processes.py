@@ -134,7 +134,16 @@ class Load(Program):
 
     def __init__(self, folder: Path, name: str, port: int, *options: str) -> None:
         self._accepted = folder / f"{name}.accepted"
-        command = [sys.executable, "-m", "benchmarks.load", "--port", str(port), "--registered", "--length", "40"]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.load",
+            "--port",
+            str(port),
+            "--registered",
+            "--length",
+            "40",
+        ]
         names = ["--system-id", "demo", "--password", "demo", "--accepted-file", str(self._accepted)]
         super().__init__(name, [*command, *names, *options], folder)
 
@@ -168,7 +177,7 @@ class Node(Program):
             "first_start": simulator(),
         }
         for table, keys in settings.items():
-            tables[table] = tables.get(table, {}) | keys
+            tables[table] = dict(keys) if table == "first_start" else tables.get(table, {}) | keys
         lines = ['state = "var"', f"database = {json.dumps(database)}"]
         for table, values in tables.items():
             lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
@@ -282,4 +291,4 @@ def _toml(value: Any) -> str:
 
 
 def _endpoint(kind: str, port: int) -> str:
-    return f"{kind}:{port}:interface=127.0.0.1"
+    return f"{kind}:{port}:interface=127.0.0.1:backlog=1024"  # Tests dial in a thousand at once.

@@ -41,7 +41,9 @@ def test_what_was_accepted_survives_kills_at_any_moment(stage: Stage, database: 
         start = ["--start", str(number * 100_000), "--binds", "2", "--window", "50"]
         if moment == "submits":
             load = stage.load(node, f"load-{number}", *start, "--seconds", "30", "--rate", "2500")
-            eventually(lambda: node.log.count("as BOUND_TX\n") >= 2 * (number + 1), "the load client has bound")
+            eventually(
+                lambda: node.log.count("as BOUND_TX\n") >= 2 * (number + 1), "the load client has bound"
+            )
             _pass(chance.uniform(0.1, 0.8))
             kill_and_start()
             load.result()

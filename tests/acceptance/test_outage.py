@@ -7,6 +7,7 @@ import resource
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,8 +124,12 @@ def test_postgresql_goes_away_and_comes_back(stage: Stage) -> None:
     try:
         scene = Scene(stage, server.database())
         for mode in ("fast", "immediate"):
-            scene.outage(lambda mode=mode: server.stop(mode), server.start)  # type: ignore[misc]
+            scene.outage(partial(server.stop, mode), server.start)
         scene.finish()
+        # txpostgres logs a rollback that comes too late as an error of its own; nothing else may go wrong.
+        scene.node.failures_expected = True
+        log = scene.node.log
+        assert log.count("Traceback") == log.count("psycopg2.InterfaceError: cursor already closed")
     finally:
         server.remove()
 

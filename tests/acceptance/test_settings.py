@@ -48,9 +48,7 @@ def test_an_account_comes_changes_and_goes(stage: Stage, database: Database) -> 
     )
     node.smsd("account", "remove", "new")
     eventually(
-        lambda: (
-            refusal(node.smpp, system_id="new", password="changed") == smpplib.consts.SMPP_ESME_RINVSYSID
-        ),
+        lambda: refusal(node.smpp, system_id="new", password="changed") == smpplib.consts.SMPP_ESME_RINVSYSID,
         "a removed account is unknown",
         AT_ONCE,
     )
@@ -82,7 +80,6 @@ def test_routes_and_channels_come_change_and_go(stage: Stage, database: Database
     assert status("385910000002") == "MESSAGE_ACCEPTED"
 
     node.smsd("route", "add", "second", "--prefix", "38595")
-    probe = "385910000001"
     for _ in range(3):  # The first message may still take the old route.
         esme.submit("385950000001")
         esme.receipt()
@@ -100,7 +97,7 @@ def test_routes_and_channels_come_change_and_go(stage: Stage, database: Database
 
     assert "Routes lead" in node.smsd("channel", "remove", "second", status=1)
     node.smsd("route", "remove", "2")
-    eventually(lambda: taken(probe), "without the second route the first one is taken", AT_ONCE)
+    eventually(lambda: taken("385910000001"), "without the second route the first one is taken", AT_ONCE)
     node.smsd("channel", "remove", "second")
     esme.submit("385950000003")
     esme.receipt()
@@ -114,8 +111,8 @@ def test_routes_and_channels_come_change_and_go(stage: Stage, database: Database
     assert {"385910000002", "385910000003", "385950000003"} <= by_first
 
 
-def test_a_change_that_makes_no_sense_is_refused_in_a_sentence(stage: Stage, database: Database) -> None:
-    node = stage.node(database.url)
+def test_a_change_that_makes_no_sense_is_refused_in_a_sentence(stage: Stage) -> None:
+    node = stage.node()
     node.start()
     for words, sentence in (
         (("account", "add", "demo", "--password", "x"), "There is a account demo already"),

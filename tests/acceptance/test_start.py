@@ -134,3 +134,15 @@ def test_a_daemon_starts_and_stops(stage: Stage, database: Database, tmp_path: P
         request(node.http, "GET", "/sms/1/reports")
     with pytest.raises(smpplib.exceptions.ConnectionError):
         Esme(node.smpp)
+
+
+def test_a_daemon_that_cannot_start_says_why(stage: Stage, tmp_path: Path) -> None:
+    node = stage.node()
+    node.start()
+    pid_file, log_file = tmp_path / "smsd.pid", tmp_path / "smsd.log"
+    command = node.command(twistd=("--pidfile", str(pid_file), "--logfile", str(log_file)))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "in use" in done.stdout + done.stderr
+    assert not pid_file.exists()
+    assert f"smsd can't start: Couldn't listen on 127.0.0.1:{node.smpp}" in log_file.read_text()

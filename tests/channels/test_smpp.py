@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -94,13 +95,13 @@ def test_a_pair_s_receiver_may_go_and_come_while_the_transmitter_sends(tmp_path:
 def pauses(stack: Stack) -> list[float]:
     """Return the pauses between attempts to connect."""
     times = [at for port, at in stack.network.attempts if port == PORT]
-    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(times)]
 
 
 def assert_growing(found: list[float]) -> None:
     """See that pauses grow from the first to the last, as they may by chance."""
     assert len(found) >= 12
-    for attempt, pause in enumerate(found, 1):
+    for attempt, pause in enumerate(found, 2):  # The first attempt follows a connection that was well.
         least = min(FIRST_PAUSE * 1.5**attempt, LAST_PAUSE)
         assert least <= pause <= least + 2
 
@@ -110,7 +111,6 @@ def test_an_operator_that_cannot_be_reached_is_tried_after_growing_pauses(stack:
     lose(stack)
     del stack.network.attempts[:]
     stack.wait(600)
-    # The first of them follows a connection that was well.
     assert_growing(pauses(stack))
     stack.network.ports[PORT] = stack.smsc
     stack.wait(62)
@@ -233,6 +233,36 @@ def test_garbage_from_the_operator_ends_the_connection_and_another_is_made(stack
     assert len(stack.smsc.bound) == 1
 
 
+def test_an_operator_that_does_not_read_is_not_read_from(stack: Stack) -> None:
+    link = stack.smsc.link
+    (pump,) = (pump for pump in stack.network.pumps if pump.server is link)
+    wire = pump.clientIO
+    wire.unread = True
+    for _ in range(100):
+        link.transport.write(b"".join(encode(EnquireLink(number)) for number in range(1, 101)))
+        stack.settle()
+    assert wire.paused
+    assert wire.buffered < wire.BUFFER + 2000
+    wire.unread = False
+    stack.settle()
+    assert len(link.all(EnquireLinkResp)) == 10_000
+    send(stack, stack.esme(), b"one")
+    assert stack.smsc.texts == [b"one"]
+
+
+def test_an_operator_that_takes_nothing_more_is_cut_off_and_bound_again(stack: Stack) -> None:
+    link = stack.smsc.link
+    (pump,) = (pump for pump in stack.network.pumps if pump.server is link)
+    pump.clientIO.unread = True
+    ids = send(stack, stack.esme(), b"one")
+    stack.wait(29)
+    assert link.connected_now
+    stack.wait(12)
+    assert pump.clientIO.aborted
+    assert stack.smsc.texts == [b"one"]
+    assert stack.status(ids[0])[0] == 3
+
+
 # Sending.
 
 
@@ -316,7 +346,7 @@ def test_one_windowful_of_throttling_is_one_rest(tmp_path: Path) -> None:
         stack.wait(1)
         if len(stack.smsc.submits) > before:
             times.append(stack.network.seconds())
-    rests = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    rests = [later - earlier for earlier, later in pairwise(times)]
     assert rests[0] <= 3
     assert rests == sorted(rests)
     assert LAST_REST - 1 <= rests[-1] <= LAST_REST + 1
@@ -354,9 +384,7 @@ def test_a_rest_that_ends_after_the_connection_loses_nothing(stack: Stack) -> No
     assert {stack.status(one)[0] for one in ids} == {3}
 
 
-@pytest.mark.parametrize(
-    "refusal", [status.ESME_RSYSERR, status.ESME_RX_T_APPN, status.ESME_RSUBMITFAIL]
-)
+@pytest.mark.parametrize("refusal", [status.ESME_RSYSERR, status.ESME_RX_T_APPN, status.ESME_RSUBMITFAIL])
 def test_a_temporary_refusal_is_tried_again_later_and_others_are_not_kept(stack: Stack, refusal: int) -> None:
     def second(pdu: SubmitSm) -> int:
         return refusal if pdu.short_message == b"001" else status.ESME_ROK
@@ -383,7 +411,9 @@ def test_temporary_refusals_lengthen_the_wait_until_the_validity_ends(stack: Sta
         if len(stack.smsc.submits) > before:
             times.append(round(stack.network.seconds()))
     assert len(times) == 3
-    assert [b - a for a, b in zip(times, times[1:], strict=False)] == [121, 241] or times[1] - times[0] > 100
+    first, second = (later - earlier for earlier, later in pairwise(times))
+    assert 119 <= first <= 122
+    assert 239 <= second <= 242
     (receipt,) = esme.receipts
     assert b"stat:EXPIRED" in receipt.short_message
 
@@ -511,8 +541,6 @@ def test_a_receipt_for_nothing_we_sent_is_acknowledged_in_the_end(stack: Stack) 
     assert stack.smsc.link.all(DeliverSmResp) == [DeliverSmResp(1)]
 
 
-
-
 def test_a_receipt_by_its_tlvs_and_by_data_sm_counts(stack: Stack) -> None:
     esme = stack.esme()
     ids = send(stack, esme, *numbered(2))
@@ -522,8 +550,9 @@ def test_a_receipt_by_its_tlvs_and_by_data_sm_counts(stack: Stack) -> None:
         (tlv.NETWORK_ERROR_CODE, b"\3\0\x1b"),
     )
     stack.smsc.link.send(DeliverSm(esm_class=4, tlvs=tlvs))
-    tlvs = ((tlv.RECEIPTED_MESSAGE_ID, b"op-2\0"), (tlv.MESSAGE_STATE, b"\2"))
-    stack.smsc.link.send(DataSm(esm_class=4, tlvs=tlvs))
+    stack.smsc.link.send(
+        DataSm(esm_class=4, tlvs=((tlv.RECEIPTED_MESSAGE_ID, b"op-2\0"), (tlv.MESSAGE_STATE, b"\2")))
+    )
     stack.settle()
     assert len(stack.smsc.link.all(DeliverSmResp)) == len(stack.smsc.link.all(DataSmResp)) == 1
     assert stack.status(ids[0])[:3] == (4, 9, 27)
@@ -565,7 +594,7 @@ def test_a_long_message_keeps_to_the_window_segment_by_segment(tmp_path: Path) -
 @pytest.mark.parametrize("refused", [1, 2, 3])
 def test_a_long_message_of_which_one_segment_is_refused_fails_once(stack: Stack, refused: int) -> None:
     def one(pdu: SubmitSm) -> int:
-        return status.ESME_RINVDSTADR if pdu.short_message[5] == refused else status.ESME_ROK
+        return status.ESME_RINVDSTADR if pdu.short_message[5:6] == bytes((refused,)) else status.ESME_ROK
 
     stack.smsc.submit_status = one
     esme = stack.esme()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.http_api.client import Client
 from tests.peers import Stack
 
 
@@ -13,3 +14,8 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     stack = Stack(tmp_path)
     yield stack
     stack.close()
+
+
+@pytest.fixture
+def client(stack: Stack) -> Client:
+    return Client(stack)

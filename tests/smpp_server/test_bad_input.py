@@ -185,7 +185,6 @@ def test_mutated_streams_raise_nothing_and_other_sessions_do_not_notice(stack: S
     chance = random.Random(7)
     witness = stack.esme()
     mutations = _mutations()
-    sent = 0
     for _ in range(400):
         esme = stack.listener.buildProtocol(None)
         assert esme is not None
@@ -224,7 +223,6 @@ def test_mutated_streams_raise_nothing_and_other_sessions_do_not_notice(stack: S
             client.transport.write(raw[:size])
             raw = raw[size:]
             stack.settle()
-        sent += 1
         assert witness.connected_now
         client.transport.loseConnection()
         stack.settle()

@@ -351,7 +351,8 @@ PIECES = [GREETING[:150], GREETING[150:200], GREETING[200:]]
 def test_parts_by_user_data_header_are_one_message(stack: Stack, element: bytes, order: list[int]) -> None:
     esme = stack.esme()
     parts: list[dict[str, object]] = [
-        {"esm_class": 0x40, "short_message": element % number + piece} for number, piece in enumerate(PIECES, 1)
+        {"esm_class": 0x40, "short_message": element % number + piece}
+        for number, piece in enumerate(PIECES, 1)
     ]
     in_parts(stack, esme, parts, order)
     assert b"".join(one_message(stack, esme)) == GREETING

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from smsd.channels.options import InvalidOptions, SimulatorOptions, SmppOptions, read_options
+
+SMPP = {"endpoint": "tcp:smsc.example:2775", "system_id": "me"}
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    assert read_options("smpp", json.dumps(SMPP)) == SmppOptions(
+        "tcp:smsc.example:2775", "me", "", "", "transceiver", 10
+    )
+    assert read_options("simulator", "{}") == SimulatorOptions(1.0, 1000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "named"),
+    [
+        ("smpp", {"password": "ninechars"}, "password"),
+        ("smpp", {"system_id": "sixteen charactr"}, "system_id"),
+        ("smpp", {"system_type": "thirteen char"}, "system_type"),
+        ("smpp", {"bind": "both"}, "bind"),
+        ("smpp", {"window": 0}, "window"),
+        ("smpp", {"window": "ten"}, "window"),
+        ("smpp", {"colour": "red"}, "colour"),
+        ("smpp", {"endpoint": None}, "endpoint"),
+        ("simulator", {"delay": -1}, "delay"),
+        ("simulator", {"endpoint": "tcp:x:1"}, "endpoint"),
+    ],
+)
+def test_a_wrong_option_is_named(kind: str, changes: dict[str, object], named: str) -> None:
+    given = (SMPP if kind == "smpp" else {}) | changes
+    with pytest.raises(InvalidOptions, match=named):
+        read_options(kind, json.dumps(given))
+
+
+def test_a_missing_option_is_named() -> None:
+    with pytest.raises(InvalidOptions, match="system_id"):
+        read_options("smpp", '{"endpoint": "tcp:x:1"}')
+
+
+def test_an_unknown_kind_is_told_with_those_there_are() -> None:
+    with pytest.raises(InvalidOptions, match="smpp, simulator"):
+        read_options("pigeon", "{}")
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "s3cret" not in repr(SmppOptions("tcp:x:1", "me", "s3cret"))

@@ -1,0 +1,30 @@
+"""How SQLite finds rows: what is asked often must not go through the whole table."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from smsd.store import messages
+from smsd.store.engine import Query
+from smsd.store.schema import upgrade
+from smsd.store.sqlite import PHRASES
+
+OFTEN = ("NEWEST", "QUEUES", "QUEUED", "OWED", "FETCH", "DUE", "EXPIRED", "GATHERING")
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(tmp_path / "smsd.db", isolation_level=None)
+    upgrade(connection.cursor(), "?", PHRASES, 0.0)
+    return connection
+
+
+@pytest.mark.parametrize("name", OFTEN)
+def test_a_query_that_is_asked_often_uses_an_index(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(messages, name)
+    values = [0] * query.sql.count("?")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", values)]
+    tables = [step for step in plan if "message" in step]
+    assert tables
+    assert all("INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH message" for step in tables), plan
