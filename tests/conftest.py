@@ -26,7 +26,10 @@ def logged_failures() -> Iterator[list[type[BaseException]]]:
     with capturedLogs() as events:
         yield expected
         gc.collect()  # A failure nobody handled is logged when it is collected.
-    failures = [event["log_failure"] for event in events if "log_failure" in event]
+    # What still logs by twisted.python.log calls it "failure".
+    names = [("log_failure", event) for event in events if "log_failure" in event]
+    names += [("failure", event) for event in events if event.get("isError") and "failure" in event]
+    failures = [event[name] for name, event in names]
     assert [failure.type for failure in failures] == expected, "\n".join(
         failure.getTraceback() for failure in failures
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import msgspec
@@ -461,6 +463,35 @@ class FakeSmsc:
         return link.answer_to(sent)
 
 
+@cache
+def database(kind: str, options: str) -> bytes:
+    """Return a database with an account ``acme``, and a route to a channel of this kind."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "smsd.db")
+        engine = SqliteEngine(str(file), Network(), Worker)
+        engine.prepare(NOW, exclusive=False)
+        result(engine.open())
+        add_account(engine, "acme")
+        administration = Administration(engine)
+        result(administration.add_channel("operator", kind, options))
+        result(administration.add_route("operator", price="0.01"))
+        result(engine.close())
+        return file.read_bytes()
+
+
+def add_account(engine: SqliteEngine, system_id: str, **columns: int | str) -> int:
+    """Add an account whose password costs nothing to check."""
+    row: dict[str, int | str | None] = {
+        "system_id": system_id,
+        "password": HASH,
+        "enabled": 1,
+        "sessions": 4,
+        "standard_receipts": 0,
+        "currency": "EUR",
+    }
+    return result(SettingsTables(engine).insert("account", row | columns))
+
+
 class Stack:
     """All of smsd but its ports: an account ``acme``, and a route to the operator at a channel."""
 
@@ -479,7 +510,9 @@ class Stack:
         self.writer, self.reader = made = (Worker(), Worker())
         workers = iter(made)
         self.engine = SqliteEngine(str(self.file), network, lambda: next(workers))
-        self.engine.prepare(network.seconds(), exclusive=False)
+        if kind == "smpp":
+            options = {"endpoint": f"tcp:127.0.0.1:{PORT}", "system_id": "smsd", "password": "pw"} | options
+        self.file.write_bytes(database(kind, msgspec.json.encode(options).decode()))
         result(self.engine.open())
         self.messages = Messages(self.engine)
         self.journal = Journal(self.engine, network, unstored)
@@ -511,12 +544,6 @@ class Stack:
             self.settings.use(apply)
         self.smsc = FakeSmsc(network)
         network.ports[PORT] = self.smsc
-        self.add_account("acme")
-        if kind == "smpp":
-            options = {"endpoint": f"tcp:127.0.0.1:{PORT}", "system_id": "smsd", "password": "pw"} | options
-        text = msgspec.json.encode(options).decode()
-        result(self.administration.add_channel("operator", kind, text))
-        result(self.administration.add_route("operator", price="0.01"))
         self.sessions.startService()
         self.channels.startService()
         self.deadlines.startService()
@@ -525,15 +552,7 @@ class Stack:
 
     def add_account(self, system_id: str, **columns: int | str) -> int:
         """Add an account whose password costs nothing to check."""
-        row: dict[str, int | str | None] = {
-            "system_id": system_id,
-            "password": HASH,
-            "enabled": 1,
-            "sessions": 4,
-            "standard_receipts": 0,
-            "currency": "EUR",
-        }
-        return result(SettingsTables(self.engine).insert("account", row | columns))
+        return add_account(self.engine, system_id, **columns)
 
     def esme(self, kind: type[Bind] | None = BindTransceiver, **fields: Any) -> FakeEsme:
         """Return a client that is connected and, unless the kind is ``None``, bound."""

@@ -115,6 +115,12 @@ class PostgresDatabase:
     def execute(self, sql: str) -> list[Row]:
         return self._server.execute(sql, self.url)
 
+    def connection(self) -> Any:
+        """Return a connection of another program, as a context that closes it."""
+        connection = psycopg2.connect(self.url)
+        connection.autocommit = True
+        return closing(connection)
+
     def kill_connections(self) -> None:
         """End every connection that smsd has to this database, as a restart of the server does."""
         self.execute(

@@ -285,7 +285,7 @@ class Link(Protocol):
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
-    # What the transport calls when the operator reads too slowly, or again: nothing more is answered until then.
+    # What the transport calls when the operator reads too slowly, or again: no reading until then.
 
     def pauseProducing(self) -> None:
         """Read nothing more from an operator that doesn't take what it was sent."""

@@ -93,6 +93,9 @@ class Reports:
                     receipts = self._receipts.get(message.account_id)
                     if receipts is not None and receipts.window.offer(message):
                         receipts.hand_out_soon()
+            elif message.account_id in self._receipts:
+                # A commit whose answer was lost may have made it final: then only the table knows it is owed.
+                self._receipts[message.account_id].window.look()
             if after is not None:
                 after()
 

@@ -46,8 +46,15 @@ class Settings:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        self._pass_on(await self._tables.read())
+        # First watch, then read: no change comes between. Changes meanwhile are read after this.
+        self._reading = True
         self._engine.watch(self._changed)
+        try:
+            self._pass_on(await self._tables.read())
+        finally:
+            self._reading = False
+        if self._stale:
+            self._changed()
 
     def _changed(self) -> None:
         self._stale = True
@@ -101,7 +108,11 @@ class Administration:
     async def change_account(self, system_id: str, **columns: Value) -> None:
         """Change an account; raises as :meth:`add_account`."""
         account = await self.account(system_id)
-        await self._tables.update("account", account.id, _account(columns))
+        if columns:
+            try:
+                await self._tables.update("account", account.id, _account(columns))
+            except StoreRefused as error:
+                raise SettingError(f"There is an account {columns.get('system_id')} already.") from error
 
     async def remove_account(self, system_id: str) -> None:
         """Remove an account.
@@ -183,15 +194,15 @@ class Administration:
             "channel_id": (await self.channel(channel)).id,
         }
         row |= _route({"prefix": prefix, "price": price})
-        for route in (await self.rows()).routes:
-            if (route.account_id, route.prefix) == (row["account_id"], prefix):
-                raise SettingError(f"Route {route.id} has prefix {prefix!r} already, for the same account.")
+        await self._prefix_is_free(row["account_id"], prefix)
         return await self._insert("route", row, "route")
 
     async def change_route(self, number: int, *, channel: str | None = None, **columns: Value) -> None:
         """Change a route; raises as :meth:`add_route`."""
-        await self._route(number)
+        route = await self._route(number)
         row = _route(columns)
+        if columns.get("prefix", route.prefix) != route.prefix:
+            await self._prefix_is_free(route.account_id, str(columns["prefix"]))
         if channel is not None:
             row["channel_id"] = (await self.channel(channel)).id
         if row:
@@ -205,6 +216,11 @@ class Administration:
         """
         await self._route(number)
         await self._tables.delete("route", number)
+
+    async def _prefix_is_free(self, account_id: Value, prefix: str) -> None:
+        for route in (await self.rows()).routes:
+            if (route.account_id, route.prefix) == (account_id, prefix):
+                raise SettingError(f"Route {route.id} has prefix {prefix!r} already, for the same account.")
 
     async def _route(self, number: int) -> Route:
         for route in (await self.rows()).routes:

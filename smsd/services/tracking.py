@@ -11,9 +11,9 @@ from twisted.logger import Logger
 
 from smsd.services.reports import Reports
 from smsd.services.statuses import DELIVERED_TO_HANDSET
-from smsd.store.engine import StoreUnavailable
+from smsd.store.engine import StoreRefused, StoreUnavailable
 from smsd.store.journal import Journal
-from smsd.store.messages import Message, Messages, State
+from smsd.store.messages import Message, Messages, Segment, State
 
 FINAL = int(State.FINAL)
 
@@ -60,6 +60,7 @@ class Tracking:
         self._parked: dict[Key, tuple[Waiting, IDelayedCall]] = {}
         self._lookups: list[Waiting] = []
         self._looking = False
+        self._ending: dict[int, Message] = {}
 
     def taken(self, channel_id: int, operator_id: str, message: Message, number: int) -> None:
         """Remember, and store, what the operator calls a segment: the only one (0) or one of several."""
@@ -91,13 +92,14 @@ class Tracking:
     def _look(self) -> None:
         looking = Deferred.fromCoroutine(self._look_up())
         looking.addErrback(lambda failure: self.log.failure("Receipts can't be looked up", failure))
+        looking.addCallback(lambda _: self._looked())
 
     async def _look_up(self) -> None:
         """Search the table for the messages of receipts that memory does not know."""
         while self._lookups:
             lookups, self._lookups = self._lookups, []
             try:
-                found = await self._messages.taken({waiting.key for waiting in lookups})
+                found = await self._find({waiting.key for waiting in lookups})
             except StoreUnavailable:
                 # Not acknowledged, so the operator sends these again.
                 self.log.warn("{count} receipts can't be looked up just now", count=len(lookups))
@@ -111,7 +113,20 @@ class Tracking:
                     self._apply(*waiting, segment.message, segment.number)
                 else:
                     self._park(waiting)
-        self._looking = False
+
+    def _looked(self) -> None:
+        self._looking = bool(self._lookups)
+        if self._looking:
+            self._look()
+
+    async def _find(self, keys: set[Key]) -> dict[Key, Segment]:
+        """Read the segments from the table; an id that the database can't even be asked for has none."""
+        try:
+            return await self._messages.taken(keys)
+        except StoreRefused:
+            if len(keys) == 1:
+                return {}
+            return {found: segment for key in keys for found, segment in (await self._find({key})).items()}
 
     def _park(self, waiting: Waiting) -> None:
         """Keep a receipt for a while: the response that names its message may be on its way."""
@@ -145,10 +160,23 @@ class Tracking:
         if number == 0:
             self._reports.end(message, status, error, acknowledge)
             return
+        message = self._one(message)
         if message.ended is None:
             message.ended = {}
         message.ended[number] = outcome
         self._journal.ended(*key, status, error, lambda _: acknowledge())
         delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]
         if status != DELIVERED_TO_HANDSET or len(delivered) == message.segments:
-            self._reports.end(message, status, error)
+            self._reports.end(message, status, error, lambda: self._ending.pop(message.id, None))
+
+    def _one(self, message: Message) -> Message:
+        """Return the one object on which all receipts of a message of several segments are counted.
+
+        Each reading of the table makes another, which knows only what was on disk by then.
+        """
+        one = self._ending.setdefault(message.id, message)
+        if one is not message and message.ended:
+            one.ended = message.ended | (one.ended or {})
+        if len(self._ending) > FRESH:
+            del self._ending[next(iter(self._ending))]
+        return one

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from smsd.store.engine import StoreUnavailable
 from smsd.store.messages import Message
@@ -109,7 +110,7 @@ class Window:
         if self._settled is None and len(self._waiting) <= self._size // 4 and len(self._held) < self._size:
             self._settled = set()
             reading = Deferred.fromCoroutine(self._fill())
-            reading.addErrback(lambda failure: self.log.failure("Waiting messages can't be read", failure))
+            reading.addErrback(self._not_read)
 
     async def _fill(self) -> None:
         limit = len(self._held) + self._size
@@ -117,8 +118,7 @@ class Window:
         try:
             messages = await self._read(limit)
         except StoreUnavailable:
-            self._settled = None
-            self._clock.callLater(AGAIN, self.look)
+            self._read_again()
             return
         settled, self._settled = self._settled or set(), None
         self._beyond = self._missed or len(messages) == limit
@@ -134,3 +134,11 @@ class Window:
             self._refill()
         if self._waiting:
             self._ready()
+
+    def _not_read(self, failure: Failure) -> None:
+        self.log.failure("Waiting messages can't be read", failure)
+        self._read_again()
+
+    def _read_again(self) -> None:
+        self._settled = None
+        self._clock.callLater(AGAIN, self.look)

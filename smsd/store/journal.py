@@ -7,6 +7,7 @@ timer, and batches grow by themselves under load.
 from __future__ import annotations
 
 from binascii import b2a_base64
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
@@ -95,6 +96,8 @@ ORDER = (
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
 
+AT_ONCE = 1000
+"""How many new messages a batch takes: many more than that must not hold up what else has happened."""
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
@@ -141,9 +144,21 @@ class Batch:
             half = first if position < len(changes) // 2 else second
             half.changes[query][key] = self.changes[query][key]
         for half in (first, second):
-            half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
-            half.after = [entry for entry in self.after if entry[1] in half.changes[entry[0]]]
+            half.waiting = [entry for entry in self.waiting if half.has(entry[0], entry[1])]
+            half.after = [entry for entry in self.after if half.has(entry[0], entry[1])]
         return first, second
+
+    def remove(self, part: Batch) -> None:
+        """Take out what a part of this batch holds."""
+        for query, rows in part.changes.items():
+            for key in rows:
+                self.changes[query].pop(key, None)
+        self.waiting = [entry for entry in self.waiting if self.has(entry[0], entry[1])]
+        self.after = [entry for entry in self.after if self.has(entry[0], entry[1])]
+
+    def has(self, query: Query, key: Hashable) -> bool:
+        """Tell whether the batch holds a change; that a message was sent may be part of its end."""
+        return key in self.changes[query] or (query is SENT and key in self.changes[FINAL])
 
 
 class Journal:
@@ -157,6 +172,8 @@ class Journal:
         self._clock = clock
         self._limit = limit
         self._gathering = Batch()
+        self._queue: deque[Batch] = deque()  # Later batches, of new messages alone.
+        self._intake = self._gathering  # The last of them all.
         self._waiting = 0
         self._available = True
         self._running = False
@@ -183,6 +200,9 @@ class Journal:
             raise StoreUnavailable("The database can't be written just now.")
         if self._waiting + count > self._limit:
             raise Overloaded(f"{self._waiting} messages wait for the disk.")
+        if self._intake.waiting and len(self._intake.waiting) + count > AT_ONCE:
+            self._intake = Batch()
+            self._queue.append(self._intake)
 
     def accept(self, message: Message, submitter: Submitter) -> None:
         """Store a new message.
@@ -192,9 +212,8 @@ class Journal:
             StoreUnavailable: if the database can't be written just now.
         """
         self.admit(1)
-        self._waiting += 1
-        self._change(ACCEPT, message.id, _accepted(message))
-        self._gathering.waiting.append((ACCEPT, message.id, submitter, message))
+        self._change(ACCEPT, message.id, _accepted(message), self._intake)
+        self._wait(ACCEPT, message.id, submitter, message)
 
     def gather(
         self, message: Message, number: int, body: bytes, submitter: Submitter, missing: Message | None
@@ -204,23 +223,22 @@ class Journal:
         Raises as :meth:`accept`.
         """
         self.admit(1)
-        self._waiting += 1
         key = (message.id, number)
         if missing is not None:
-            self._change(BEGUN, missing.id, _accepted(missing))
-        self._change(FRAGMENT, key, (message.id, number, b2a_base64(body, newline=False).decode()))
-        self._gathering.waiting.append((FRAGMENT, key, submitter, message))
+            self._change(BEGUN, missing.id, _accepted(missing), self._intake)
+        row = (message.id, number, b2a_base64(body, newline=False).decode())
+        self._change(FRAGMENT, key, row, self._intake)
+        self._wait(FRAGMENT, key, submitter, message)
 
     def gathered(self, whole: Message, submitter: Submitter, missing: Message | None) -> None:
         """Store that the last part has come and the message, now whole, is queued; as :meth:`gather`."""
         self.admit(1)
-        self._waiting += 1
         if missing is not None:
-            self._change(BEGUN, missing.id, _accepted(missing))
-        content = _encode(whole.content).decode()
-        self._change(GATHERED, whole.id, (whole.id, whole.segments, whole.report, content))
-        self._change(FORGET_FRAGMENTS, whole.id, (whole.id,))
-        self._gathering.waiting.append((GATHERED, whole.id, submitter, whole))
+            self._change(BEGUN, missing.id, _accepted(missing), self._intake)
+        row = (whole.id, whole.segments, whole.report, _encode(whole.content).decode())
+        self._change(GATHERED, whole.id, row, self._intake)
+        self._change(FORGET_FRAGMENTS, whole.id, (whole.id,), self._intake)
+        self._wait(GATHERED, whole.id, submitter, whole)
 
     def taken(self, channel_id: int, operator_id: str, message_id: int, number: int) -> None:
         """Store what an operator calls a segment that it has taken."""
@@ -273,8 +291,12 @@ class Journal:
             self._drained.append(Deferred())
             await self._drained[-1]
 
-    def _change(self, query: Query, key: Hashable, row: Row) -> None:
-        rows = self._gathering.changes[query]
+    def _wait(self, query: Query, key: Hashable, submitter: Submitter, message: Message) -> None:
+        self._waiting += 1
+        self._intake.waiting.append((query, key, submitter, message))
+
+    def _change(self, query: Query, key: Hashable, row: Row, batch: Batch | None = None) -> None:
+        rows = (self._gathering if batch is None else batch).changes[query]
         if key not in rows:
             rows[key] = row
         if not self._running:
@@ -288,8 +310,8 @@ class Journal:
 
     async def _run(self) -> None:
         pause = EAGER
-        while len(self._gathering):
-            batch, self._gathering = self._gathering, Batch()
+        while len(self._gathering) or not self._available:  # An empty batch asks whether it is back.
+            batch = self._next()
             try:
                 await self._commit(batch)
             except StoreUnavailable as error:
@@ -309,26 +331,46 @@ class Journal:
         for waiter in drained:
             waiter.callback(None)
 
+    def _next(self) -> Batch:
+        """Return the batch to commit now; the one after it begins to gather what happens meanwhile."""
+        batch = self._gathering
+        self._gathering = self._queue.popleft() if self._queue else Batch()
+        if self._intake is batch:
+            self._intake = self._gathering
+        return batch
+
     async def _wait_with(self, batch: Batch, pause: float) -> float:
         """Keep what a batch that failed may keep, wait, and return the next pause."""
         self._available = False
         self._put_back(batch)
+        self._intake = self._gathering
+        while self._queue:  # Nobody is to wait through several attempts.
+            self._put_back(self._queue.popleft())
         await deferLater(self._clock, pause)
         return min(pause * GROWTH, LAZY)
 
     async def _commit(self, batch: Batch) -> None:
-        """Write a batch; one that is refused is written by halves, so that a bad row fails alone."""
+        """Write a batch; one that is refused is written by halves, so that a bad row fails alone.
+
+        Each half leaves the batch once it is done with, should the database go away before the other is.
+        """
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            try:
+                await self._commit_part(part)
+            except StoreRefused as error:
+                if len(part) > 1:
+                    parts += reversed(part.halves())
+                    continue
+                self.log.error("The database refuses a change, which is dropped: {error}", error=error)
+                self._tell(part, stored=False)
+            if part is not batch:
+                batch.remove(part)
+
+    async def _commit_part(self, batch: Batch) -> None:
         calls = batch.calls()
-        try:
-            results = await self._engine.write(*calls)
-        except StoreRefused as error:
-            if len(batch) > 1:
-                for half in batch.halves():
-                    await self._commit(half)
-                return
-            self.log.error("The database refuses a change, which is dropped: {error}", error=error)
-            self._tell(batch, stored=False)
-            return
+        results = await self._engine.write(*calls)
         made_final = {
             id for call, rows in zip(calls, results, strict=True) if call.query is FINAL for (id,) in rows
         }
@@ -338,6 +380,8 @@ class Journal:
                 after(query is not FINAL or key in made_final)
             except Exception:
                 self.log.failure(MISHAP)
+            if query is FINAL:
+                made_final.discard(key)  # The first end of a message stands, and no second one is told so.
 
     def _put_back(self, batch: Batch) -> None:
         """Refuse what submitters wait for; keep what has happened for the next attempt."""
@@ -348,7 +392,11 @@ class Journal:
             batch.changes[query] = {}
         later = self._gathering
         for query, rows in batch.changes.items():
-            later.changes[query] = rows | {k: row for k, row in later.changes[query].items() if k not in rows}
+            newer = later.changes[query]
+            # Of two changes the first stands, but an operator's id means the last segment that it was given.
+            later.changes[query] = rows | (
+                newer if query is SEGMENT else {k: row for k, row in newer.items() if k not in rows}
+            )
         later.changes[VOID].update(refused)
         later.after[:0] = batch.after
 

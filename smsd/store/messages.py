@@ -210,8 +210,11 @@ class Messages:
     async def taken(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Segment]:
         """Return the segments that operators know by these (channel, operator id) keys."""
         found = {}
+        messages: dict[int, Message] = {}
         for operator_id, number, *row in await self._engine.read(Call(TAKEN, list(keys))):
-            message = message_of(tuple(row))
+            # Segments of one message share it: each has to know how the others ended.
+            message = messages.get(row[0]) or message_of(tuple(row))
+            messages[message.id] = message
             key = (message.channel_id or 0, operator_id)
             found[key] = Segment(operator_id, number, message)
         several = {(s.message.id,) for s in found.values() if s.number}

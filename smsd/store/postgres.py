@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import psycopg2
 import psycopg2.errors
-from twisted.internet.defer import Deferred, DeferredLock, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -92,7 +92,7 @@ class Lane:
             await connection.connect(self._url, **OPTIONS).addTimeout(OPTIONS["connect_timeout"], self._clock)
             self._connection = connection
             await self._greet(connection)
-        except (psycopg2.Error, TimeoutError) as error:
+        except (psycopg2.Error, TimeoutError, CancelledError) as error:
             _shut(connection)
             raise StoreUnavailable(f"PostgreSQL can't be reached: {_words(error)}.") from error
         self.alive = True
@@ -120,6 +120,8 @@ class Lane:
                 raise StoreUnavailable("PostgreSQL is not connected.")
             try:
                 return await work(self._connection)
+            except CancelledError as error:  # What txpostgres makes of the server's time-out.
+                raise StoreUnavailable("PostgreSQL took too long.") from error
             except txpostgres.RollbackFailed as error:
                 self._lost()
                 raise StoreUnavailable("PostgreSQL went away in a transaction.") from error

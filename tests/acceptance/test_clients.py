@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import smpplib.consts
@@ -194,7 +195,7 @@ def test_smpp_of_node_sends_and_gets_receipts(stage: Stage, modules: str, scheme
     assert _run_esme(url, "wrong", modules)["bind"] == smpplib.consts.SMPP_ESME_RINVPASWD
 
 
-def _run_esme(url: str, password: str, modules: str) -> dict[str, object]:
+def _run_esme(url: str, password: str, modules: str) -> dict[str, Any]:
     done = subprocess.run(
         ["node", str(SCRIPT), url, password],
         capture_output=True,
@@ -203,5 +204,5 @@ def _run_esme(url: str, password: str, modules: str) -> dict[str, object]:
         env=dict(os.environ, NODE_PATH=modules),
     )
     assert done.returncode == 0, done.stderr
-    result: dict[str, object] = json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(done.stdout)
     return result

@@ -36,30 +36,31 @@ def test_what_was_accepted_survives_kills_at_any_moment(stage: Stage, database: 
         kills += 1
         node.start()
 
-    for number, moment in enumerate(("submits", "drains", "receipts", "submits")):
+    def round(number: int, moment: str) -> None:
         binds = receiver.binds
-        start = ["--start", str(number * 100_000), "--binds", "2", "--window", "50"]
+        start = ["--start", str(number * 100_000), "--binds", "2", "--window", "50", "--rate", "2500"]
         if moment == "submits":
-            load = stage.load(node, f"load-{number}", *start, "--seconds", "30", "--rate", "2500")
-            eventually(
-                lambda: node.log.count("as BOUND_TX\n") >= 2 * (number + 1), "the load client has bound"
-            )
-            _pass(chance.uniform(0.1, 0.8))
+            load = stage.load(node, f"load-{number}", *start, "--seconds", "30")
+            bound = 2 * (number + 1)
+            eventually(lambda: node.log.count("as BOUND_TX\n") >= bound, "the load client has bound")
+            time.sleep(chance.uniform(0.1, 0.8))
             kill_and_start()
             load.result()
         else:
-            load = stage.load(node, f"load-{number}", *start, "--count", "2000", "--rate", "2500")
+            load = stage.load(node, f"load-{number}", *start, "--count", "2000")
             load.result()
-        accepted |= load.accepted()
+        accepted.update(load.accepted())
         if moment == "drains":
-            _pass(chance.uniform(0, 0.5))
+            time.sleep(chance.uniform(0, 0.5))
             kill_and_start()
         elif moment == "receipts":
-            ids = load.accepted().keys()
-            some = chance.randrange(1, 1000)
+            ids, some = load.accepted().keys(), chance.randrange(1, 1000)
             eventually(lambda: len(ids & receiver.receipts.keys()) > some, "receipts flow")
             kill_and_start()
         eventually(lambda: receiver.binds > binds, "the receiver has bound again")
+
+    for number, moment in enumerate(("submits", "drains", "receipts", "submits")):
+        round(number, moment)
     receiver.stop()
     assert len(accepted) > 4000
 
@@ -84,8 +85,3 @@ def test_what_was_accepted_survives_kills_at_any_moment(stage: Stage, database: 
     # The window, and what was answered for while the batch before it was on its way to disk.
     assert result["repeats"] <= 1.2 * WINDOW * kills
     print(f"{len(accepted)} accepted, {kills} kills, {result['repeats']} repeats")
-
-
-def _pass(seconds: float) -> None:
-    """Let a random time pass: there is nothing to wait for."""
-    time.sleep(seconds)

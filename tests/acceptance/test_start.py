@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import smpplib.exceptions
@@ -83,7 +84,8 @@ def test_a_port_in_use_ends_the_start(stage: Stage, which: str) -> None:
 def test_a_bad_setting_ends_the_start(
     stage: Stage, table: str, keys: dict[str, object], words: tuple[str, ...]
 ) -> None:
-    node = stage.node(**{table.replace(".", "__"): keys})
+    settings: dict[str, Any] = {table.replace(".", "__"): keys}
+    node = stage.node(**settings)
     node.failures_expected = True
     said = _refused(node)
     for word in (str(node.config), *words):
@@ -130,7 +132,7 @@ def test_a_daemon_starts_and_stops(stage: Stage, database: Database, tmp_path: P
     assert SHUT_DOWN in log
     assert "Traceback" not in log
     esme.client.disconnect()
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionRefusedError):
         request(node.http, "GET", "/sms/1/reports")
     with pytest.raises(smpplib.exceptions.ConnectionError):
         Esme(node.smpp)

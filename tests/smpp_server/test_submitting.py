@@ -424,7 +424,6 @@ def test_a_message_whose_parts_never_all_come_is_not_sent_and_reported(stack: St
     assert b"stat:UNDELIV" in receipt.short_message
 
 
-@pytest.mark.xfail(strict=True, reason="The journal never hears that the database is back.")
 def test_a_part_is_answered_only_when_it_is_on_disk_and_may_be_sent_again_if_it_is_not(stack: Stack) -> None:
     esme = stack.esme()
     stack.writer.failing = StoreUnavailable("gone")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-
-import pytest
 
 from smsd.store.engine import (
     Call,
