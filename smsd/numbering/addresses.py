@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-ALPHANUMERIC = 11
-"""How many characters GSM allows an alphanumeric sender (3GPP TS 23.040, 9.1.2.5)."""
+# The most that GSM allows an alphanumeric sender is 11 characters (3GPP TS 23.040, 9.1.2.5).
 
 _destination = re.compile(r"\+?([1-9][0-9]{4,14})").fullmatch
-_numeric = re.compile(r"\+?[0-9]{3,15}").fullmatch
-_alphanumeric = re.compile(rf"[A-Za-z0-9 !#$%&'()*+,\-./:;<=>?@_&]{{1,{ALPHANUMERIC}}}").fullmatch
+_numeric = re.compile(r"\+?([0-9]{3,14})").fullmatch
+_alphanumeric = re.compile(r"[A-Za-z0-9 !#$%&'()*+,\-./:;<=>?@_]{3,11}").fullmatch
 
 
 def destination(address: str) -> str | None:
@@ -20,9 +19,15 @@ def destination(address: str) -> str | None:
 
 
 @lru_cache(4096)
-def is_sender(address: str) -> bool:
-    """Tell whether an address can be a sender: empty, up to 15 digits, or up to 11 characters of text."""
-    return not address or _numeric(address) is not None or _alphanumeric(address) is not None
+def sender(address: str) -> str | None:
+    """Return a sender as it is sent: nothing, 3 to 14 digits without a plus, or 3 to 11 characters of text.
+
+    ``None`` means that it can't be a sender.
+    """
+    match = _numeric(address)
+    if match:
+        return match[1]
+    return address if not address or _alphanumeric(address) else None
 
 
 def is_numeric(address: str) -> bool:

@@ -26,10 +26,10 @@ Key = tuple[int, str, str, int, int, int]
 class _Incomplete:
     """A message and the parts of it that are here, by number."""
 
-    def __init__(self, message: Message, parts: dict[int, bytes], timer: IDelayedCall) -> None:
+    def __init__(self, message: Message, parts: dict[int, bytes]) -> None:
         self.message = message
         self.parts = parts
-        self.timer = timer
+        self.timer: IDelayedCall | None = None
         self.on_disk = False
 
 
@@ -58,8 +58,9 @@ class Gathering:
     async def resume(self, messages: Messages) -> None:
         """Take up the messages that waited for parts when the node last stopped."""
         for message, parts in await messages.gathering():
-            incomplete = self._wait(_key(message), message, parts)
+            incomplete = _Incomplete(message, parts)
             incomplete.on_disk = True
+            self.wait_for(incomplete)
 
     def part(self, request: Request, place: Concatenation, submitter: Submitter) -> Message:
         """Take one part; the request's body is this part's text, without its concatenation element.
@@ -74,41 +75,43 @@ class Gathering:
         if not 1 <= place.number <= place.total:
             raise Refused(REJECTED_INVALID_UDH, message)
         message.state, message.segments = State.GATHERING, place.total
-        message.due_at = self._clock.seconds() + PATIENCE
         message.content.reference = place.reference
-        incomplete = self._incomplete.get(_key(message))
+        key = _key(message)
+        incomplete = self._incomplete.get(key)
         if incomplete is None:
             if len(self._incomplete) >= INCOMPLETE:
                 raise Overloaded(f"{INCOMPLETE} long messages wait for their parts.")
-            incomplete = self._wait(_key(message), message, {})
+            incomplete = _Incomplete(message, {})
+            self.wait_for(incomplete)
         parts = incomplete.parts | {place.number: body}
         missing = None if incomplete.on_disk else incomplete.message
         storing = _Part(self, incomplete, place.number, submitter)
         if place.number not in incomplete.parts and len(parts) == place.total:
-            whole = _joined(incomplete.message, parts, request)
+            whole = _joined(incomplete.message, parts, request, self._clock.seconds())
             self._journal.gathered(whole, storing, missing)
+            self._forget(key)  # The next part of this reference is another message's.
         else:
             self._journal.gather(incomplete.message, place.number, body, storing, missing)
         incomplete.parts = parts
         return incomplete.message
 
-    def stored(self, incomplete: _Incomplete, message: Message) -> None:
+    def stored(self, message: Message) -> None:
         """Take note that a part is on disk; with the last one the message goes on its way."""
-        incomplete.on_disk = True
-        if message.state == State.QUEUED:
-            self._forget(incomplete)
-            self._dispatch.offer(message)
+        self._dispatch.offer(message)
 
-    def _wait(self, key: Key, message: Message, parts: dict[int, bytes]) -> _Incomplete:
-        patience = max(0.0, message.due_at - self._clock.seconds())
-        timer = self._clock.callLater(patience, self._give_up, key)
-        incomplete = self._incomplete[key] = _Incomplete(message, parts, timer)
-        return incomplete
+    def wait_for(self, incomplete: _Incomplete) -> None:
+        """Wait for the parts that a message lacks, unless another one waits under the same reference."""
+        message = incomplete.message
+        key = _key(message)
+        if key not in self._incomplete:
+            patience = max(0.0, message.accepted_at + PATIENCE - self._clock.seconds())
+            incomplete.timer = self._clock.callLater(patience, self._give_up, key)
+            self._incomplete[key] = incomplete
 
-    def _forget(self, incomplete: _Incomplete) -> None:
-        if incomplete.timer.active():
+    def _forget(self, key: Key) -> None:
+        incomplete = self._incomplete.pop(key)
+        if incomplete.timer is not None and incomplete.timer.active():
             incomplete.timer.cancel()
-        self._incomplete.pop(_key(incomplete.message), None)
 
     def _give_up(self, key: Key) -> None:
         incomplete = self._incomplete.pop(key)
@@ -127,11 +130,13 @@ class _Part:
         self._submitter = submitter
 
     def stored(self, message: Message) -> None:
-        self._gathering.stored(self._incomplete, message)
+        self._incomplete.on_disk = True
+        self._gathering.stored(message)
         self._submitter.stored(message)
 
     def not_stored(self, message: Message) -> None:
         self._incomplete.parts.pop(self._number, None)
+        self._gathering.wait_for(self._incomplete)
         self._submitter.not_stored(message)
 
 
@@ -148,7 +153,7 @@ def _key(message: Message) -> Key:
     )
 
 
-def _joined(message: Message, parts: dict[int, bytes], last: Request) -> Message:
+def _joined(message: Message, parts: dict[int, bytes], last: Request, now: float) -> Message:
     """Return the whole message; it wants a report if any part does."""
     content = msgspec.structs.replace(
         message.content,
@@ -157,7 +162,7 @@ def _joined(message: Message, parts: dict[int, bytes], last: Request) -> Message
     )
     return msgspec.structs.replace(
         message,
-        state=State.QUEUED,
+        state=State.SCHEDULED if message.due_at > now else State.QUEUED,
         segments=count(content.body, content.data_coding, content.udh),
         report=message.report or last.report,
         content=content,

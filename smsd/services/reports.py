@@ -140,7 +140,7 @@ class Reports:
             if receipts.receivers:
                 receipts.window.put_back(message)
             else:
-                receipts.window.settle(message.id)
+                receipts.window.put_back(message)
                 receipts.window.clear()
 
     async def fetch(
@@ -153,7 +153,8 @@ class Reports:
         receipts = self._receipts.get(message.account_id)
         if receipts is not None:
             receipts.window.settle(message.id)
-            receipts.hand_out_soon()
+            if receipts.receivers:
+                receipts.hand_out_soon()
 
 
 def _owed(message: Message, status: int) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.numbering.addresses import destination as e164
-from smsd.numbering.addresses import is_sender
+from smsd.numbering.addresses import sender
 from smsd.services.dispatch import Dispatch
 from smsd.services.ids import MessageIds
 from smsd.services.routing import Routing
@@ -101,12 +101,13 @@ class Submission:
         content = request.content
         now = self._clock.seconds()
         number = e164(request.destination)
+        source = sender(request.source)
         refusal = MESSAGE_ACCEPTED
         segments = 1
         route: Route | None = None
         if number is None:
             refusal = REJECTED_DESTINATION
-        elif not is_sender(request.source):
+        elif source is None:
             refusal = REJECTED_SOURCE
         else:
             try:
@@ -129,8 +130,8 @@ class Submission:
             route.channel_id if route is not None else None,
             State.SCHEDULED if due_at > now else State.QUEUED,
             request.bulk_id,
-            request.source,
-            number or request.destination,
+            source if source is not None else _storable(request.source),
+            number or _storable(request.destination),
             segments,
             now,
             due_at,
@@ -164,3 +165,8 @@ class Queueing(NamedTuple):
     def not_stored(self, message: Message) -> None:
         """Pass the bad news on."""
         self.submitter.not_stored(message)
+
+
+def _storable(address: str) -> str:
+    """Return what of an address that is none can stand in a log."""
+    return address[:64].replace("\0", "\ufffd")

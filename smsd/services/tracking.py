@@ -167,7 +167,10 @@ class Tracking:
         self._journal.ended(*key, status, error, lambda _: acknowledge())
         delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]
         if status != DELIVERED_TO_HANDSET or len(delivered) == message.segments:
-            self._reports.end(message, status, error, lambda: self._ending.pop(message.id, None))
+            self._reports.end(message, status, error, lambda: self._ended(message.id))
+
+    def _ended(self, message_id: int) -> None:
+        self._ending.pop(message_id, None)
 
     def _one(self, message: Message) -> Message:
         """Return the one object on which all receipts of a message of several segments are counted.

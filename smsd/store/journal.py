@@ -39,9 +39,9 @@ FRAGMENT = Query(
     "message_id bigint, number int, body text",
 )
 GATHERED = Query(
-    "UPDATE message SET state = 2, segments = r.segments, report = r.report, content = r.content"
+    "UPDATE message SET state = r.state, segments = r.segments, report = r.report, content = r.content"
     " FROM {rows} AS r WHERE message.id = r.id AND message.state = 0",
-    "id bigint, segments int, report smallint, content text",
+    "id bigint, state smallint, segments int, report smallint, content text",
 )
 FORGET_FRAGMENTS = Query(
     "DELETE FROM fragment WHERE message_id IN (SELECT id FROM {rows} AS r)",
@@ -231,11 +231,11 @@ class Journal:
         self._wait(FRAGMENT, key, submitter, message)
 
     def gathered(self, whole: Message, submitter: Submitter, missing: Message | None) -> None:
-        """Store that the last part has come and the message, now whole, is queued; as :meth:`gather`."""
+        """Store that the last part has come and the message is whole; raises as :meth:`accept`."""
         self.admit(1)
         if missing is not None:
             self._change(BEGUN, missing.id, _accepted(missing), self._intake)
-        row = (whole.id, whole.segments, whole.report, _encode(whole.content).decode())
+        row = (whole.id, whole.state, whole.segments, whole.report, _encode(whole.content).decode())
         self._change(GATHERED, whole.id, row, self._intake)
         self._change(FORGET_FRAGMENTS, whole.id, (whole.id,), self._intake)
         self._wait(GATHERED, whole.id, submitter, whole)

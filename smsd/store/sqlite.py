@@ -22,7 +22,11 @@ from smsd.store.schema import upgrade
 
 T = TypeVar("T")
 
-PHRASES = {"key": "INTEGER PRIMARY KEY", "id": "INTEGER PRIMARY KEY", "clustered": "WITHOUT ROWID"}
+PHRASES = {
+    "key": "INTEGER PRIMARY KEY AUTOINCREMENT",  # A removed row's number is never another's.
+    "id": "INTEGER PRIMARY KEY",
+    "clustered": "WITHOUT ROWID",
+}
 PATIENCE = 5.0
 """Seconds to wait for another process that writes, the smsd command say."""
 WATCHING = 0.2

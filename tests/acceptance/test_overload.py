@@ -98,7 +98,8 @@ def test_clients_that_never_read_are_bounded_and_dropped(stage: Stage) -> None:
         other.close()
         eventually(lambda: node.log.count("is cut off") == 2, "both are cut", 20)
         eventually(lambda: node.log.count("demo from 127.0.0.1 is gone") == 2, "both are gone", 20)
-    assert node.resident_mib() - before < 60
+    # What is kept for a while of each message that the operator has taken is most of it.
+    assert node.resident_mib() - before < 120
     # The receipts that they did not acknowledge go to a session that does.
     receiver = Receiver(node.smpp)
     eventually(lambda: receiver.receipts.total() > 1000, "receipts come", 20)

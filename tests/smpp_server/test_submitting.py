@@ -436,7 +436,6 @@ def test_a_part_is_answered_only_when_it_is_on_disk_and_may_be_sent_again_if_it_
     assert stack.smsc.texts == [b"part 1part 2"]
 
 
-@pytest.mark.xfail(strict=True, reason="The parts of the second message are taken for repeated ones.")
 def test_two_messages_with_one_reference_lose_nothing_if_they_come_at_once(stack: Stack) -> None:
     esme = stack.esme()
     for text in (b"A", b"B"):
@@ -448,7 +447,6 @@ def test_two_messages_with_one_reference_lose_nothing_if_they_come_at_once(stack
     assert stack.smsc.texts == [b"AA", b"BB"]
 
 
-@pytest.mark.xfail(strict=True, reason="A message in parts is sent at once, whatever its schedule.")
 def test_a_message_in_parts_waits_for_its_schedule(stack: Stack) -> None:
     esme = stack.esme()
     for number in (1, 2):

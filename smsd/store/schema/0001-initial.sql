@@ -41,7 +41,7 @@ CREATE TABLE message (
     destination TEXT NOT NULL,                 -- E.164 digits; for a refused message as the client gave it
     segments INTEGER NOT NULL,
     accepted_at DOUBLE PRECISION NOT NULL,
-    due_at DOUBLE PRECISION NOT NULL,          -- scheduled: when it is queued; gathering: when it is given up
+    due_at DOUBLE PRECISION NOT NULL,          -- when it is to be sent first, or tried again
     expires_at DOUBLE PRECISION NOT NULL,      -- the end of its validity
     attempts INTEGER NOT NULL DEFAULT 0,       -- how often an operator refused it for the time being
     sent_at DOUBLE PRECISION,                  -- when the operator had taken all its segments
