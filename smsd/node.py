@@ -48,6 +48,8 @@ PATIENCE = 15.0
 SWITCH_INTERVAL = 0.0005
 """Seconds after which the thread that commits may take the interpreter's lock from a busy reactor."""
 
+BACKLOG = 1024
+"""How many clients may dial in at once: all of them, after a restart."""
 DEMO = FirstAccount("demo", "demo")
 """The account of the sample configuration, whose password is no secret."""
 COLLECTION = (50_000, 20, 100)
@@ -218,6 +220,8 @@ class Node(InOrder):
             else:
                 certificate, key_file = self_signed(self.folder)
             description += f":privateKey={_escaped(key_file)}:certKey={_escaped(certificate)}"
+        if description.startswith(("tcp:", "ssl:")) and "backlog=" not in description:
+            description += f":backlog={BACKLOG}"
         try:
             return strports.service(description, factory, reactor=self.reactor)
         except (ValueError, TypeError, OSError, PemError) as error:

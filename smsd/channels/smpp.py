@@ -158,7 +158,8 @@ class Link(Protocol):
             return
         self._throttled = 0
         session, outbox, window = self._session, self._channel.outbox, self._channel.options.window
-        while session.outstanding < window:
+        # What isn't on disk as sent is still in the window: after a crash no more than that is sent twice.
+        while session.outstanding + outbox.unsettled < window or (self._segments and not session.outstanding):
             if not self._segments:
                 message = outbox.take()
                 if message is None:

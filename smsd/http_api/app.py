@@ -156,7 +156,7 @@ class HttpApi:
     async def _send(self, requests: Sequence[Request]) -> list[SentMessage]:
         """Hand the messages in, and return what became of each once all are on disk."""
         storing = _Storing()
-        self._submission.admit(len(requests))
+        self._submission.admit(requests[0].account, len(requests))
         answers = [self._submit(request, storing) for request in requests]
         if storing.waiting:
             await storing.done

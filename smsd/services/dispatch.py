@@ -49,6 +49,8 @@ class Outbox:
         self._windows: dict[int, Window] = {}
         self._turns: deque[int] = deque()
         self._in_turn: set[int] = set()
+        self.unsettled = 0
+        """How many messages the operator has taken without that being on disk; a crash sends them again."""
         self._wake: Callable[[], None] | None = None
         self._waking = False
 
@@ -98,8 +100,8 @@ class Outbox:
             message.state = State.SENT
         self._tracking.taken(self.channel_id, operator_id, message, number)
         if whole:
-            window = self._windows[message.account_id]
-            self._journal.sent(message.id, message.sent_at or 0.0, lambda _: window.settle(message.id))
+            self.unsettled += 1
+            self._journal.sent(message.id, message.sent_at or 0.0, lambda _: self._settled(message))
 
     def refused(self, message: Message, *, temporary: bool, error: int) -> None:
         """Take note that the operator won't have a message: for good, or for the time being."""
@@ -124,6 +126,12 @@ class Outbox:
         """Take the operator's word on the end of a segment."""
         self._tracking.receipt(self.channel_id, operator_id, outcome, acknowledge)
 
+    def _settled(self, message: Message) -> None:
+        self.unsettled -= 1
+        self._windows[message.account_id].settle(message.id)
+        if self._turns:
+            self._wake_soon()
+
     def _end(self, message: Message, status: int, error: int) -> None:
         window = self._windows[message.account_id]
         self._reports.end(message, status, error, lambda: window.settle(message.id))
@@ -143,6 +151,9 @@ class Outbox:
         if account_id not in self._in_turn:
             self._in_turn.add(account_id)
             self._turns.append(account_id)
+        self._wake_soon()
+
+    def _wake_soon(self) -> None:
         if self._wake is not None and not self._waking:
             # At the end of this turn of the reactor, with all that comes until then.
             self._waking = True

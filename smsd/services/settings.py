@@ -109,10 +109,7 @@ class Administration:
         """Change an account; raises as :meth:`add_account`."""
         account = await self.account(system_id)
         if columns:
-            try:
-                await self._tables.update("account", account.id, _account(columns))
-            except StoreRefused as error:
-                raise SettingError(f"There is an account {columns.get('system_id')} already.") from error
+            await self._tables.update("account", account.id, _account(columns))
 
     async def remove_account(self, system_id: str) -> None:
         """Remove an account.

@@ -67,14 +67,14 @@ class Submission:
         self._dispatch = dispatch
         self._clock = clock
 
-    def admit(self, count: int) -> None:
+    def admit(self, account: Account, count: int) -> None:
         """See to it that so many messages, submitted before this turn of the reactor ends, are taken or none.
 
         Raises:
             Overloaded: if there is no room for all of them.
             StoreUnavailable: if the database can't be written just now.
         """
-        self._journal.admit(count)
+        self._journal.admit(account.id, count)
 
     def submit(self, request: Request, submitter: Submitter) -> Message:
         """Take a whole message.

@@ -21,8 +21,8 @@ FRESH = 50_000
 """How many segments the operator has taken are remembered; older ones are looked up in the table."""
 PARKED = 10_000
 """How many receipts may wait for the response that names their message."""
-EARLY = 10.0
-"""Seconds by which a receipt may come before that response."""
+EARLY = 2.0
+"""Seconds by which a receipt may come before that response; it is not acknowledged until then."""
 
 Key = tuple[int, str]
 """A channel's id, and what its operator calls the segment."""

@@ -151,6 +151,10 @@ class Connection(Protocol):
         self._session.request(pdu, message, self._clock.seconds())
         self._flush_soon()
 
+    def cut(self) -> None:
+        """Hang up at once."""
+        self.transport.abortConnection()
+
     def end(self) -> None:
         """Ask the client to end the session, or hang up if none is bound."""
         if self._account is not None:

@@ -7,7 +7,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from smsd.services.accounts import Accounts
@@ -60,15 +60,21 @@ class Listener(Factory):
         self.system_id = system_id.encode("latin-1")
         self.limits = limits
         self._connections: set[Connection] = set()
+        self._unbound: dict[Connection, None] = {}  # The oldest first.
+        self._emptied: Deferred[None] | None = None
         self._bound: dict[int, set[Connection]] = {}
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
-        """Take a connection, unless there are too many."""
-        unbound = len(self._connections) - sum(map(len, self._bound.values()))
-        if len(self._connections) >= self.limits.connections or unbound >= self.limits.unbound:
+        """Take a connection, unless there are too many; of too many unbound ones the oldest has to go."""
+        if len(self._connections) >= self.limits.connections:
             return None
+        if len(self._unbound) >= self.limits.unbound:
+            oldest = next(iter(self._unbound))
+            del self._unbound[oldest]
+            oldest.cut()
         connection = Connection(self, getattr(addr, "host", None) or str(addr))
         self._connections.add(connection)
+        self._unbound[connection] = None
         return connection
 
     def sessions(self, account_id: int) -> int:
@@ -78,11 +84,16 @@ class Listener(Factory):
     def bound(self, connection: Connection) -> None:
         """Count a session that has bound."""
         if connection.account is not None:
+            self._unbound.pop(connection, None)
             self._bound.setdefault(connection.account.id, set()).add(connection)
 
     def gone(self, connection: Connection) -> None:
         """Count a connection out."""
         self._connections.discard(connection)
+        self._unbound.pop(connection, None)
+        if self._emptied is not None and not self._connections:
+            self._emptied.callback(None)
+            self._emptied = None
         if connection.account is not None:
             sessions = self._bound.get(connection.account.id, set())
             sessions.discard(connection)
@@ -105,11 +116,16 @@ class Listener(Factory):
             except Exception:  # One connection's trouble must not end the time-outs of all others.
                 self.log.failure("A time-out of a connection failed")
 
-    def end(self) -> bool:
-        """Ask all clients to end their sessions; return whether there are any."""
+    def end(self) -> Deferred[None]:
+        """Ask all clients to end their sessions; fires when all are gone, or have had time enough."""
+        emptied: Deferred[None] = Deferred()
+        if not self._connections:
+            emptied.callback(None)
+            return emptied
+        self._emptied = emptied
         for connection in list(self._connections):
             connection.end()
-        return bool(self._connections)
+        return emptied.addTimeout(FAREWELL, self.clock, onTimeoutCancel=lambda result, seconds: None)
 
 
 class Sessions(Service):
@@ -127,10 +143,8 @@ class Sessions(Service):
         super().startService()
         self._ticking.start(1.0).addErrback(lambda failure: self.log.failure("Time-outs ended", failure))
 
-    def stopService(self) -> Deferred[None] | None:
+    def stopService(self) -> Deferred[None]:
         """Unbind all sessions, and give them a moment to answer."""
         super().stopService()
         self._ticking.stop()
-        if not self._listener.end():
-            return None
-        return deferLater(self._listener.clock, FAREWELL)
+        return self._listener.end()

@@ -144,8 +144,12 @@ class Batch:
             half = first if position < len(changes) // 2 else second
             half.changes[query][key] = self.changes[query][key]
         for half in (first, second):
-            half.waiting = [entry for entry in self.waiting if half.has(entry[0], entry[1])]
-            half.after = [entry for entry in self.after if half.has(entry[0], entry[1])]
+            half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
+        for entry in self.after:
+            # That a message was sent may be part of its end.
+            sent_first = entry[0] is SENT and entry[1] in first.changes[FINAL]
+            half = first if sent_first or entry[1] in first.changes[entry[0]] else second
+            half.after.append(entry)
         return first, second
 
     def remove(self, part: Batch) -> None:
@@ -153,12 +157,9 @@ class Batch:
         for query, rows in part.changes.items():
             for key in rows:
                 self.changes[query].pop(key, None)
-        self.waiting = [entry for entry in self.waiting if self.has(entry[0], entry[1])]
-        self.after = [entry for entry in self.after if self.has(entry[0], entry[1])]
-
-    def has(self, query: Query, key: Hashable) -> bool:
-        """Tell whether the batch holds a change; that a message was sent may be part of its end."""
-        return key in self.changes[query] or (query is SENT and key in self.changes[FINAL])
+        self.waiting = [entry for entry in self.waiting if entry[1] in self.changes[entry[0]]]
+        taken = {id(entry) for entry in part.after}
+        self.after = [entry for entry in self.after if id(entry) not in taken]
 
 
 class Journal:
@@ -175,6 +176,7 @@ class Journal:
         self._queue: deque[Batch] = deque()  # Later batches, of new messages alone.
         self._intake = self._gathering  # The last of them all.
         self._waiting = 0
+        self._waiting_of: dict[int, int] = {}  # By account.
         self._available = True
         self._running = False
         self._drained: list[Deferred[None]] = []
@@ -189,8 +191,11 @@ class Journal:
         """How many submitters wait for the disk."""
         return self._waiting
 
-    def admit(self, count: int) -> None:
-        """See whether so many submitters may begin to wait.
+    def admit(self, account_id: int, count: int) -> None:
+        """See whether so many messages of an account may begin to wait.
+
+        An account may take half of the room that the others leave: one that floods keeps at most half of it
+        all, two a third each, and there is always some for the next.
 
         Raises:
             Overloaded: if too many wait already.
@@ -198,7 +203,8 @@ class Journal:
         """
         if not self._available:
             raise StoreUnavailable("The database can't be written just now.")
-        if self._waiting + count > self._limit:
+        left = self._limit - self._waiting - (count - 1)  # When the last of them is taken.
+        if self._waiting_of.get(account_id, 0) + count > left:
             raise Overloaded(f"{self._waiting} messages wait for the disk.")
         if self._intake.waiting and len(self._intake.waiting) + count > AT_ONCE:
             self._intake = Batch()
@@ -211,7 +217,7 @@ class Journal:
             Overloaded: if too many wait already.
             StoreUnavailable: if the database can't be written just now.
         """
-        self.admit(1)
+        self.admit(message.account_id, 1)
         self._change(ACCEPT, message.id, _accepted(message), self._intake)
         self._wait(ACCEPT, message.id, submitter, message)
 
@@ -222,7 +228,7 @@ class Journal:
 
         Raises as :meth:`accept`.
         """
-        self.admit(1)
+        self.admit(message.account_id, 1)
         key = (message.id, number)
         if missing is not None:
             self._change(BEGUN, missing.id, _accepted(missing), self._intake)
@@ -232,7 +238,7 @@ class Journal:
 
     def gathered(self, whole: Message, submitter: Submitter, missing: Message | None) -> None:
         """Store that the last part has come and the message is whole; raises as :meth:`accept`."""
-        self.admit(1)
+        self.admit(whole.account_id, 1)
         if missing is not None:
             self._change(BEGUN, missing.id, _accepted(missing), self._intake)
         row = (whole.id, whole.state, whole.segments, whole.report, _encode(whole.content).decode())
@@ -293,6 +299,7 @@ class Journal:
 
     def _wait(self, query: Query, key: Hashable, submitter: Submitter, message: Message) -> None:
         self._waiting += 1
+        self._waiting_of[message.account_id] = self._waiting_of.get(message.account_id, 0) + 1
         self._intake.waiting.append((query, key, submitter, message))
 
     def _change(self, query: Query, key: Hashable, row: Row, batch: Batch | None = None) -> None:
@@ -342,10 +349,11 @@ class Journal:
     async def _wait_with(self, batch: Batch, pause: float) -> float:
         """Keep what a batch that failed may keep, wait, and return the next pause."""
         self._available = False
-        self._put_back(batch)
-        self._intake = self._gathering
-        while self._queue:  # Nobody is to wait through several attempts.
-            self._put_back(self._queue.popleft())
+        batches = (batch, self._gathering, *self._queue)  # Nobody is to wait for several attempts.
+        self._queue.clear()
+        self._gathering = self._intake = Batch()
+        for one in reversed(batches):
+            self._put_back(one)
         await deferLater(self._clock, pause)
         return min(pause * GROWTH, LAZY)
 
@@ -402,6 +410,10 @@ class Journal:
 
     def _tell(self, batch: Batch, *, stored: bool) -> None:
         self._waiting -= len(batch.waiting)
+        for *_, message in batch.waiting:
+            self._waiting_of[message.account_id] -= 1
+        if not self._waiting:
+            self._waiting_of.clear()
         for _, _, submitter, message in batch.waiting:
             try:
                 if stored:

@@ -117,7 +117,7 @@ def test_beyond_the_unanswered_limit_a_client_is_throttled_and_then_taken_again(
 
 
 def test_when_too_many_messages_of_all_clients_wait_for_the_disk_more_are_throttled(tmp_path: Path) -> None:
-    stack = Stack(tmp_path, unstored=3)
+    stack = Stack(tmp_path, unstored=6)  # One account may use half of it.
     clients = [stack.esme() for _ in range(2)]
     stack.writer.hold()
     for esme in clients:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
 from smsd.store.engine import Call, Engine, Query, Row, StoreUnavailable
-from smsd.store.journal import ACCEPT, Journal, Overloaded
+from smsd.store.journal import ACCEPT, AT_ONCE, Journal, Overloaded
 from smsd.store.messages import Message, Messages, Report, State
 from tests.stores import NOON, Submitter, Wayward, at_once, clock_at_noon, gone, message, result
 
@@ -24,7 +25,7 @@ class Stage:
         self.clock: Clock = clock_at_noon()
         self._at_once = at_once(path, self.clock)
         self.engine = Wayward(self._at_once)
-        self.journal = Journal(self.engine, self.clock, LIMIT)
+        self.journal = Journal(self.engine, self.clock, 2 * LIMIT)  # One account may use half of it.
         self.submitter = Submitter()
 
     def accept(self, *ids: int, **fields: Any) -> None:
@@ -393,22 +394,85 @@ def test_a_submitter_or_callback_that_fails_harms_no_other(
 
 def test_no_more_than_the_limit_may_wait_for_the_disk(stage: Stage) -> None:
     stage.engine.holding = True
-    stage.accept(*range(LIMIT))
+    for id in range(LIMIT):
+        stage.accept(id, account_id=id)
     with pytest.raises(Overloaded):
-        stage.accept(LIMIT)
+        stage.accept(LIMIT, account_id=LIMIT)
     stage.turn()
     with pytest.raises(Overloaded):
-        stage.accept(LIMIT)
+        stage.accept(LIMIT, account_id=LIMIT)
+    assert stage.journal.waiting == LIMIT
     stage.engine.release()
-    stage.accept(LIMIT)
-    stage.journal.admit(LIMIT - 1)
+    stage.journal.admit(1, LIMIT)
     with pytest.raises(Overloaded):
-        stage.journal.admit(LIMIT)
+        stage.journal.admit(1, LIMIT + 1)
+
+
+def test_an_account_that_floods_leaves_the_others_room(stage: Stage) -> None:
+    stage.engine.holding = True
+
+    def flood(account_id: int) -> int:
+        for count in range(LIMIT + 1):
+            try:
+                stage.accept(1000 * account_id + count, account_id=account_id)
+            except Overloaded:
+                return count
+        raise AssertionError("It may fill it all.")
+
+    assert flood(1) == LIMIT // 2
+    assert flood(2) == LIMIT // 4
+    assert flood(3) >= 10
+    with pytest.raises(Overloaded):
+        stage.accept(1, account_id=1)
+    stage.turn()
+    stage.engine.release()
+    assert stage.journal.waiting == 0
+    assert flood(1) == LIMIT // 2
+
+
+def test_a_flood_does_not_hold_up_what_else_has_happened(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smsd.store.journal.AT_ONCE", 10)
+    stage.accept(1)
+    stage.turn()
+    stage.engine.holding = True
+    stage.accept(*range(10, 50))
+    stage.turn()
+    stage.journal.sent(1, NOON, lambda _: None)
+    stage.engine.release()
+    stage.engine.release()
+    assert stage.state(1) == State.SENT
+    assert len(stage.ids()) == 21
+    stage.engine.release()
+    stage.engine.release()
+    assert stage.submitter.heard == [("stored", id) for id in (1, *range(10, 50))]
+    assert len(stage.ids()) == 41
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_when_the_database_goes_away_in_a_flood_all_of_it_is_refused_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.setattr("smsd.store.journal.AT_ONCE", 10)
+    setattr(stage.engine, lost, [None, *gone(2)])
+    stage.accept(*range(40))
+    stage.turn()
+    assert stage.submitter.heard == [
+        *(("stored", id) for id in range(10)),
+        *(("not stored", id) for id in range(10, 40)),
+    ]
+    assert stage.journal.waiting == 0
+    stage.clock.pump([0.1, 0.2, 0.4])
+    assert stage.ids() == list(range(10))
+    stage.accept(100)
+    stage.turn()
+    assert 100 in stage.ids()
 
 
 def test_what_has_happened_is_taken_however_many_wait(stage: Stage) -> None:
     stage.engine.holding = True
-    stage.accept(*range(LIMIT))
+    stage.accept(*range(LIMIT // 2))
     stage.turn()
     stage.journal.final(1, 5, 0, NOON, 1, lambda _: None)
     stage.engine.release()
