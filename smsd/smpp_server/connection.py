@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 GRACE = 5.0
 """Seconds that a closing connection has to take what was written, before it is cut."""
-PIECE = 8192
-"""How many octets of what a client has sent are taken in one turn of the reactor: some 40 submit_sm."""
 RESPITE = 5.0
 """Seconds for which a session that refuses a receipt, or leaves one unanswered, gets no other."""
 SERVICES = (b"HLR", b"NSMS")
@@ -71,7 +69,6 @@ class Connection(Protocol):
         self._unanswered = 0
         self._flushing = False
         self._reading = True
-        self._unread = b""
         self._receives = False
         self._respite = 0.0
         self._closing_at: float | None = None
@@ -99,15 +96,10 @@ class Connection(Protocol):
         self.transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
-        """Hand the session what arrived, a piece a turn if it is much: others have their turns between."""
-        if self._unread:
-            self._unread += data
-            return
-        if len(data) > PIECE:
-            self._unread = data[PIECE:]
-            self.transport.pauseProducing()
-            self._clock.callLater(0, self._read_on)
-        self._receive(data[:PIECE])
+        """Hand the session what arrived."""
+        now = self._clock.seconds()
+        self._act(self._session.receive(data, now), now)
+        self._flush()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Give back the receipts that were not acknowledged."""
@@ -163,20 +155,6 @@ class Connection(Protocol):
         else:
             self._close()
 
-    def _read_on(self) -> None:
-        """Take the next piece of what has arrived; with the last one the client may send more."""
-        piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
-        if self._unread:
-            self._clock.callLater(0, self._read_on)
-        elif self._reading:
-            self.transport.resumeProducing()
-        self._receive(piece)
-
-    def _receive(self, data: bytes) -> None:
-        now = self._clock.seconds()
-        self._act(self._session.receive(data, now), now)
-        self._flush()
-
     # What the transport calls when the client reads too slowly, or again: no reading, no more work for it.
 
     def pauseProducing(self) -> None:
@@ -187,8 +165,7 @@ class Connection(Protocol):
     def resumeProducing(self) -> None:
         """Read again."""
         self._reading = True
-        if not self._unread:
-            self.transport.resumeProducing()
+        self.transport.resumeProducing()
         if self._account is not None:
             self._listener.reports.room(self._account.id)
 

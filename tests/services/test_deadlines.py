@@ -11,10 +11,9 @@ from smsd.services.statuses import (
     VALIDITY_EXPIRED,
 )
 from smsd.sms.udh import Concatenation
-from smsd.store.engine import StoreUnavailable
 from smsd.store.messages import State
 from tests.services.rig import SIZE, Node, Receiver
-from tests.stores import NOON
+from tests.stores import NOON, gone
 
 
 @pytest.fixture
@@ -110,7 +109,7 @@ def test_the_messages_of_a_channel_that_is_gone_end_too(looking: Node) -> None:
 def test_a_database_that_is_away_ends_no_looking(looking: Node) -> None:
     node = looking
     node.submit(due_at=NOON + 3)
-    node.engine.before = [StoreUnavailable()] * 5  # type: ignore[assignment]
+    node.engine.before = [*gone(5)]
     node.clock.pump([1] * 10)
     assert len(node.take_all()) == 1
 

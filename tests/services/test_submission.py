@@ -142,13 +142,13 @@ def test_a_message_whose_answer_was_lost_is_not_sent_and_not_there_later(node: N
 
 
 def test_many_messages_are_admitted_together_or_not_at_all(node: Node) -> None:
-    node.submission.admit(account(), 10_000)
+    node.submission.admit(account(), 5_000)
     with pytest.raises(Overloaded):
-        node.submission.admit(account(), 10_001)
+        node.submission.admit(account(), 5_001)
     node.engine.holding = True
     node.submission.submit(node.request(), node.submitter)
     with pytest.raises(Overloaded):
-        node.submission.admit(account(), 10_000)
+        node.submission.admit(account(), 5_000)
 
 
 def test_the_octets_of_a_message_come_through_unchanged(node: Node) -> None:

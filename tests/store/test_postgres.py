@@ -6,12 +6,11 @@ import psycopg2
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from smsd.store.engine import Call, Engine, NodeAlreadyRunning, Query, StoreUnavailable
 from smsd.store.postgres import NODE_LOCK
-from tests.stores import NOON, PostgresDatabase
+from tests.stores import NOON, Changes, PostgresDatabase
 
 ADD = Query("INSERT INTO fragment (message_id, number, body) VALUES (?, 1, 'x')")
 COUNT = Query("SELECT count(*) FROM fragment")
@@ -40,7 +39,7 @@ async def until_it_works(engine: Engine) -> None:
             await engine.read(Call(COUNT))
             return
         except StoreUnavailable:
-            await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+            await deferLater(reactor, 0.01)
     raise AssertionError("It did not come back.")
 
 
@@ -60,11 +59,11 @@ async def test_a_lost_connection_makes_it_unavailable_until_it_is_there_again(
 async def test_a_connection_lost_between_calls_comes_back_without_being_asked(
     node: Engine, postgresql: PostgresDatabase
 ) -> None:
-    heard: Deferred[None] = Deferred()
-    node.watch(lambda: heard.called or heard.callback(None))
+    changes = Changes()
+    node.watch(changes)
     postgresql.kill_connections()
     # A new connection may have missed an announcement, so it counts as one.
-    await heard.addTimeout(10, reactor)  # type: ignore[arg-type]
+    await changes.one()
 
 
 async def test_announcements_are_heard_again_after_a_lost_connection(
@@ -74,10 +73,10 @@ async def test_announcements_are_heard_again_after_a_lost_connection(
     with pytest.raises(StoreUnavailable):
         await node.read(Call(COUNT))
     await until_it_works(node)
-    heard: Deferred[None] = Deferred()
-    node.watch(lambda: heard.callback(None))
+    changes = Changes()
+    node.watch(changes)
     postgresql.execute("NOTIFY smsd_settings")
-    await heard.addTimeout(10, reactor)  # type: ignore[arg-type]
+    await changes.one()
 
 
 async def test_a_transaction_whose_connection_is_lost_is_undone(
@@ -117,7 +116,7 @@ async def test_a_node_that_comes_back_to_a_database_another_has_taken_waits_for_
         for _ in range(20):
             with pytest.raises(StoreUnavailable):
                 await node.write(Call(ADD, (1,)))
-            await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+            await deferLater(reactor, 0.01)
         cursor.execute("SELECT pg_advisory_unlock(%s)", (NODE_LOCK,))
         await until_it_works(node)
 
@@ -148,7 +147,7 @@ async def test_closing_ends_every_connection(postgresql: PostgresDatabase) -> No
     for _ in range(500):
         if postgresql.execute(connections) == [(0,)]:
             return
-        await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.01)
     raise AssertionError("Connections stay.")
 
 
