@@ -79,7 +79,7 @@ async def measure(reactor: Any, url: str, batch: int, seconds: float) -> None:
     database = engine(url, Path.cwd(), reactor)
     database.prepare(time.time(), exclusive=False)
     await database.open()
-    journal = Journal(database, reactor, batch)
+    journal = Journal(database, reactor, 2 * batch)  # One account may use half of it.
     started = time.monotonic()
     counting = Counting(journal, started + seconds)
     for _ in range(batch):

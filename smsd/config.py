@@ -58,6 +58,10 @@ class Tls(_Section, frozen=True):
     certificate: str = ""
     key: str = ""
 
+    def __post_init__(self) -> None:
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("Expected both a certificate and a key, or neither")
+
 
 class Queue(_Section, frozen=True):
     """How much is held in memory."""

@@ -50,6 +50,7 @@ SWITCH_INTERVAL = 0.0005
 
 BACKLOG = 1024
 """How many clients may dial in at once: all of them, after a restart."""
+LOOPBACK = "interface=127.0.0.1"
 DEMO = FirstAccount("demo", "demo")
 """The account of the sample configuration, whose password is no secret."""
 COLLECTION = (50_000, 20, 100)
@@ -263,8 +264,9 @@ class Node(InOrder):
             smpp=", ".join(self.config.smpp.listen) or "none",
             http=", ".join(self.config.http.listen) or "none",
         )
-        if DEMO in self.config.first_start.accounts and self.config.http.listen:
-            self.log.info("Send a message: {curl}", curl=_curl(self.config.http.listen[0]))
+        local = [one for one in self.config.http.listen if one.startswith("tcp:") and LOOPBACK in one]
+        if DEMO in self.config.first_start.accounts and local:
+            self.log.info("Send a message: {curl}", curl=_curl(local[0]))
 
 
 def _curl(description: str) -> str:

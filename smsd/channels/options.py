@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
+from twisted.internet.endpoints import clientFromString
 
 SystemId = Annotated[str, msgspec.Meta(max_length=15)]
 Password = Annotated[str, msgspec.Meta(max_length=8)]
@@ -58,6 +59,17 @@ def read_options(kind: str, options: bytes | str) -> Options:
     if kind not in KINDS:
         raise InvalidOptions(f"A channel's kind is one of {', '.join(KINDS)}: not {kind!r}.")
     try:
-        return msgspec.json.decode(options, type=KINDS[kind])
+        read = msgspec.json.decode(options, type=KINDS[kind])
+        if isinstance(read, SmppOptions):
+            clientFromString(None, read.endpoint)
     except msgspec.DecodeError as error:
-        raise InvalidOptions(f"The options of a channel of kind {kind}: {error}.") from error
+        raise invalid_options(kind, error) from error
+    except (ValueError, TypeError, OSError) as error:  # What endpoints raise.
+        raise InvalidOptions(f"The endpoint of a channel can't be used: {error}.") from error
+    return read
+
+
+def invalid_options(kind: str, error: msgspec.DecodeError) -> InvalidOptions:
+    """Return the error for options that a kind of channel doesn't have, or not so."""
+    names = ", ".join(KINDS[kind].__struct_fields__)
+    return InvalidOptions(f"The options of a channel of kind {kind}: {error}. It has {names}.")

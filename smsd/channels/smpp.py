@@ -8,10 +8,9 @@ from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import IPushProducer, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
-from twisted.internet.tcp import Client
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -19,6 +18,7 @@ from zope.interface import implementer
 from smsd.channels.options import SmppOptions
 from smsd.channels.translation import outcome, refusal, submit_pdu
 from smsd.services.dispatch import Outbox
+from smsd.session_protocol import SessionProtocol
 from smsd.smpp import receipt, status
 from smsd.smpp.pdu import (
     Bind,
@@ -43,8 +43,6 @@ FIRST_REST, LAST_REST = 0.5, 30.0
 """Seconds for which a throttled channel sends nothing: doubled while the operator goes on saying so."""
 FAREWELL = 5.0
 """Seconds that the operator has for what is in the window, and for our unbind, when the channel stops."""
-GRACE = 5.0
-"""Seconds that a closing connection has to take what was written, before it is cut."""
 
 
 class BindRefused(Exception):
@@ -67,28 +65,23 @@ class Pauses:
         return self._policy(self.attempts)
 
 
-@implementer(IPushProducer)
-class Link(Protocol):
+class Link(SessionProtocol):
     """One connection to the operator."""
 
     log = Logger()
-    transport: Client  # Or its TLS wrapper, which has the same methods.
 
     def __init__(self, channel: SmppChannel, bind: type[Bind], pauses: Pauses) -> None:
+        super().__init__(Session(Role.ESME, channel.limits, channel.clock.seconds()), channel.clock)
         self.pauses = pauses
         self._channel = channel
-        self._clock = channel.clock
         self._bind = bind
-        self._session = Session(Role.ESME, channel.limits, channel.clock.seconds())
         self._bound: Deferred[None] | None = None
         self._sending: dict[int, Message] = {}
         self._segments: deque[tuple[Message, int]] = deque()
         self._rest_until = 0.0
         self._rest = FIRST_REST
         self._throttled = 0  # How many of the segments, the first ones, were refused by throttling.
-        self._closing_at: float | None = None
-        self._flushing = False
-        self._ticking = LoopingCall(self._tick)
+        self._ticking = LoopingCall(lambda: self.tick(self.clock.seconds()))
         self._ticking.clock = channel.clock
         self._drained: Deferred[None] | None = None
         self._stopping = False
@@ -105,7 +98,7 @@ class Link(Protocol):
 
     def connectionMade(self) -> None:
         """Bind, and keep time from now on."""
-        self.transport.setTcpNoDelay(True)
+        super().connectionMade()
         ticking = self._ticking.start(1.0, now=False)
         ticking.addErrback(lambda failure: self.log.failure("A link's time-outs ended", failure))
         binding = Deferred.fromCoroutine(self._channel.begin(self))
@@ -114,24 +107,18 @@ class Link(Protocol):
     def bind(self) -> Deferred[None]:
         """Bind; fails with :class:`BindRefused` or :class:`ConnectionClosed`."""
         options = self._channel.options
-        self._session.request(
+        self.session.request(
             self._bind(
                 system_id=options.system_id.encode("latin-1"),
                 password=options.password.encode("latin-1"),
                 system_type=options.system_type.encode("latin-1"),
             ),
             None,
-            self._clock.seconds(),
+            self.clock.seconds(),
         )
         self._bound = Deferred()
-        self._flush()
+        self.flush()
         return self._bound
-
-    def dataReceived(self, data: bytes) -> None:
-        """Hand the session what arrived."""
-        self._act(self._session.receive(data, self._clock.seconds()))
-        self.fill()
-        self._flush()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Return what the operator has not answered for: it is sent again, and first."""
@@ -139,7 +126,7 @@ class Link(Protocol):
         if self._ticking.running:
             self._ticking.stop()
         self._channel.lost(self)
-        self._session.abandon()
+        self.session.abandon()
         sending, self._sending = self._sending, {}
         self._segments.clear()
         for message in reversed(sending.values()):
@@ -151,13 +138,13 @@ class Link(Protocol):
 
     def fill(self) -> None:
         """Send as much as waits and fits in the window."""
-        if self._stopping or self._session.state not in (State.BOUND_TX, State.BOUND_TRX):
+        if self._stopping or self.session.state not in (State.BOUND_TX, State.BOUND_TRX):
             return
-        now = self._clock.seconds()
+        now = self.clock.seconds()
         if now < self._rest_until:
             return
         self._throttled = 0
-        session, outbox, window = self._session, self._channel.outbox, self._channel.options.window
+        session, outbox, window = self.session, self._channel.outbox, self._channel.options.window
         # What isn't on disk as sent is still in the window: after a crash no more than that is sent twice.
         while session.outstanding + outbox.unsettled < window or (self._segments and not session.outstanding):
             if not self._segments:
@@ -175,17 +162,17 @@ class Link(Protocol):
                 continue
             segment = self._segments.popleft()
             session.request(submit_pdu(*segment, now), segment, now)
-        self._flush_soon()
+        self.flush_soon()
 
     def stop(self) -> Deferred[None]:
         """Send nothing more, wait for the answers to what is sent, and unbind; fires when that is done."""
         self._stopping = True
         drained: Deferred[None] = Deferred()
         self._drained = drained
-        timer = self._clock.callLater(FAREWELL, self._give_up)
-        if self._session.outstanding == 0:
-            self._session.unbind(self._clock.seconds())
-            self._flush()
+        timer = self.clock.callLater(FAREWELL, self._give_up)
+        if self.session.outstanding == 0:
+            self.session.unbind(self.clock.seconds())
+            self.flush()
 
         def done(result: None) -> None:
             if timer.active():
@@ -194,7 +181,7 @@ class Link(Protocol):
         return drained.addBoth(done)
 
     def _give_up(self) -> None:
-        self.hang_up()
+        self.close()
         self._fire_drained()
 
     def _fire_drained(self) -> None:
@@ -202,15 +189,8 @@ class Link(Protocol):
             drained, self._drained = self._drained, None
             drained.callback(None)
 
-    def _tick(self) -> None:
-        if self._closing_at is not None and self._clock.seconds() >= self._closing_at + GRACE:
-            self.transport.abortConnection()
-            return
-        self._act(self._session.tick(self._clock.seconds()))
-        self.fill()
-        self._flush()
-
-    def _act(self, events: list[Event]) -> None:
+    def act(self, events: list[Event], now: float) -> None:
+        """Deal with what the operator answers and reports, and send what fits the window now."""
         for event in events:
             match event:
                 case Answer(context=None):
@@ -221,14 +201,15 @@ class Link(Protocol):
                     self._received(event)
                 case Unanswered():
                     self.log.warn("Channel {name}: a response never came", name=self._channel.name)
-                    self.hang_up()
+                    self.close()
                 case Broken(reason=reason):
                     self.log.warn("Channel {name}: {reason}", name=self._channel.name, reason=reason)
-                    self.hang_up()
+                    self.close()
                 case Unbound():
-                    self.hang_up()
+                    self.close()
                 case _:
                     pass  # alert_notification and outbind ask for nothing.
+        self.fill()
 
     def _bind_answered(self, answer: Answer) -> None:
         assert self._bound is not None
@@ -249,16 +230,16 @@ class Link(Protocol):
         elif response.command_status in THROTTLED and message.id in self._sending:
             self._segments.insert(self._throttled, (message, number))
             self._throttled += 1
-            if self._clock.seconds() >= self._rest_until:  # A whole window may say it at once.
-                self._rest_until = self._clock.seconds() + self._rest
-                self._clock.callLater(self._rest, self.fill)
+            if self.clock.seconds() >= self._rest_until:  # A whole window may say it at once.
+                self._rest_until = self.clock.seconds() + self._rest
+                self.clock.callLater(self._rest, self.fill)
                 self._rest = min(self._rest * 2, LAST_REST)
         elif self._sending.pop(message.id, None) is not None:
             self._segments = deque(one for one in self._segments if one[0] is not message)
             temporary, error = refusal(response.command_status)
             outbox.refused(message, temporary=temporary, error=error)
-        if self._stopping and self._session.outstanding == 0:
-            self._session.unbind(self._clock.seconds())
+        if self._stopping and self.session.outstanding == 0:
+            self.session.unbind(self.clock.seconds())
 
     def _received(self, pdu: DeliverSm | DataSm) -> None:
         """Take a receipt; it is acknowledged once what it says is on disk."""
@@ -275,41 +256,8 @@ class Link(Protocol):
 
     def _respond(self, pdu: DeliverSm | DataSm, command_status: int) -> None:
         kind = DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp
-        self._session.respond(kind(pdu.sequence_number, command_status))
-        self._flush_soon()
-
-    def hang_up(self) -> None:
-        """Write what is left and disconnect; an operator that doesn't take it is cut in a while."""
-        self._flush()
-        if self._closing_at is None:
-            self._closing_at = self._clock.seconds()
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
-
-    # What the transport calls when the operator reads too slowly, or again: no reading until then.
-
-    def pauseProducing(self) -> None:
-        """Read nothing more from an operator that doesn't take what it was sent."""
-        self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """Read again."""
-        self.transport.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """Stop; the connection is about to be lost."""
-
-    def _flush_soon(self) -> None:
-        """Write at the end of this turn, with all else that is written until then."""
-        if not self._flushing:
-            self._flushing = True
-            self._clock.callLater(0, self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = False
-        data = self._session.data_to_send()
-        if data:
-            self.transport.write(data)
+        self.session.respond(kind(pdu.sequence_number, command_status))
+        self.flush_soon()
 
 
 class SmppChannel(Service):
@@ -353,7 +301,8 @@ class SmppChannel(Service):
             self._links.discard(link)
             if link.sends:
                 self.outbox.attach(None)
-            self.log.warn("Channel {name} has lost its {bind}", name=self.name, bind=link.kind)
+            if self.running:
+                self.log.warn("Channel {name} has lost its {bind}", name=self.name, bind=link.kind)
 
     async def _stop(self) -> None:
         await DeferredList([link.stop() for link in self._links])
@@ -364,7 +313,7 @@ class SmppChannel(Service):
         pauses = Pauses()
         factory = Factory.forProtocol(lambda: Link(self, bind, pauses))
         factory.noisy = False
-        return ClientService(endpoint, factory, retryPolicy=pauses, clock=self.clock)
+        return ClientService(_Dialling(self, endpoint), factory, retryPolicy=pauses, clock=self.clock)
 
     async def begin(self, link: Link) -> None:
         """Bind a new connection; a failure ends it, so that its client waits and connects again."""
@@ -372,11 +321,30 @@ class SmppChannel(Service):
             await link.bind()
         except (BindRefused, ConnectionClosed, ValueError) as error:
             self.log.warn("Channel {name} can't bind: {error}", name=self.name, error=error)
-            link.hang_up()
+            link.close()
             return
         self.log.info("Channel {name} is bound by {bind}", name=self.name, bind=link.kind)
         link.pauses.attempts = 0
         self._links.add(link)
-        link.transport.registerProducer(link, True)
         if link.sends:
             self.outbox.attach(link.fill)
+
+
+@implementer(IStreamClientEndpoint)
+class _Dialling:
+    """A channel's endpoint, which says by the channel's name why it can't connect."""
+
+    def __init__(self, channel: SmppChannel, endpoint: IStreamClientEndpoint) -> None:
+        self._channel = channel
+        self._endpoint = endpoint
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        return self._endpoint.connect(factory).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> Failure:
+        channel = self._channel
+        if channel.running:
+            channel.log.warn(
+                "Channel {name} can't connect: {error}", name=channel.name, error=failure.getErrorMessage()
+            )
+        return failure

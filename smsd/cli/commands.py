@@ -12,7 +12,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from smsd.channels.options import KINDS, InvalidOptions, read_options
+from smsd.channels.options import KINDS, InvalidOptions, invalid_options, read_options
 from smsd.config import ConfigError, find, load
 from smsd.services.settings import Administration, SettingError
 from smsd.store.engine import SchemaTooNew, StoreRefused, StoreUnavailable
@@ -85,8 +85,7 @@ def account_add(
             currency=currency,
         )
         click.echo(f"Account {system_id} is added.")
-        if len(password) > 8:
-            click.echo("Its password is longer than SMPP's 8 characters, so it serves for HTTP only.")
+        _warn_of(password)
 
     _run(config, work)
 
@@ -112,6 +111,7 @@ def account_set(config: str | None, /, system_id: str, **given: Any) -> None:
     async def work(administration: Administration) -> None:
         await administration.change_account(system_id, **columns)
         click.echo(f"Account {system_id} is changed.")
+        _warn_of(str(columns.get("password", "")))
 
     _run(config, work)
 
@@ -329,6 +329,12 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         click.echo("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
 
 
+def _warn_of(password: str) -> None:
+    """Say what a long password is not good for."""
+    if len(password) > 8:
+        click.echo("Its password is longer than SMPP's 8 characters, so it serves for HTTP only.")
+
+
 def _yes(flag: int) -> str:
     return "yes" if flag else "no"
 
@@ -357,7 +363,7 @@ def _json(kind: str, options: dict[str, Any], changes: tuple[str, ...]) -> str:
     try:
         typed = msgspec.convert(changed, KINDS[kind], strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidOptions(f"The options of a channel of kind {kind}: {error}.") from error
+        raise invalid_options(kind, error) from error
     given = {name: value for name, value in msgspec.to_builtins(typed).items() if name in changed}
     text = json.dumps(given)
     read_options(kind, text)

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from smsd.http_api.errors import ApiError, bad_request, invalid, unauthorized, unavailable
 from smsd.http_api.models import (
@@ -185,6 +185,8 @@ def _known(problem: BaseException | None) -> ApiError | None:
     if isinstance(problem, MethodNotAllowed):
         allowed = ", ".join(sorted(problem.valid_methods or ()))
         return ApiError(405, "METHOD_NOT_ALLOWED", f"Allowed here: {allowed}.", {"Allow": allowed})
+    if isinstance(problem, NotFound):
+        return ApiError(404, "NOT_FOUND", "There is nothing at this path.")
     if isinstance(problem, HTTPException):
         word = problem.name.upper().replace(" ", "_")
         return ApiError(problem.code or 500, word, problem.description or problem.name)

@@ -21,8 +21,8 @@ from smsd.store.messages import Messages, State
 
 INTERVAL = 1.0
 """Seconds between two looks at the table."""
-AT_ONCE = 1000
-"""How many messages one look takes; the next look takes more."""
+DUE, EXPIRED = 10_000, 2_000
+"""How many messages one look takes of each kind; the next look takes more."""
 
 ENDS = {
     State.GATHERING: UNDELIVERABLE_NOT_SENT,
@@ -67,7 +67,7 @@ class Deadlines(Service):
 
     async def _look(self) -> None:
         now = self._clock.seconds()
-        for channel_id, account_id in set(await self._messages.due(now, AT_ONCE)):
+        for channel_id, account_id in set(await self._messages.due(now, DUE)):
             self._dispatch.outbox(channel_id).look(account_id)
-        for message in await self._messages.expired(now, AT_ONCE):
+        for message in await self._messages.expired(now, EXPIRED):
             self._reports.end(message, ENDS[State(message.state)], VALIDITY_EXPIRED)

@@ -79,9 +79,12 @@ class Outbox:
                 self._in_turn.discard(account_id)
                 continue
             self._turns.rotate(-1)
-            if message.expires_at > self._clock.seconds():
+            if message.expires_at <= self._clock.seconds():
+                self._end(message, EXPIRED_EXPIRED, VALIDITY_EXPIRED)
+            elif message.taken and len(message.taken) == message.segments:
+                self._sent(message)  # All that a crash left undone of it.
+            else:
                 return message
-            self._end(message, EXPIRED_EXPIRED, VALIDITY_EXPIRED)
         return None
 
     def taken(self, message: Message, number: int, operator_id: str) -> None:
@@ -95,13 +98,9 @@ class Outbox:
             number = 0 if joined else number
         else:
             whole = True
-        if whole:
-            message.sent_at = self._clock.seconds()
-            message.state = State.SENT
         self._tracking.taken(self.channel_id, operator_id, message, number)
         if whole:
-            self.unsettled += 1
-            self._journal.sent(message.id, message.sent_at or 0.0, lambda _: self._settled(message))
+            self._sent(message)
 
     def refused(self, message: Message, *, temporary: bool, error: int) -> None:
         """Take note that the operator won't have a message: for good, or for the time being."""
@@ -125,6 +124,13 @@ class Outbox:
     def receipt(self, operator_id: str, outcome: Outcome, acknowledge: Callable[[], None]) -> None:
         """Take the operator's word on the end of a segment."""
         self._tracking.receipt(self.channel_id, operator_id, outcome, acknowledge)
+
+    def _sent(self, message: Message) -> None:
+        """Take note that the operator has taken all of a message."""
+        message.state = State.SENT
+        message.sent_at = self._clock.seconds()
+        self.unsettled += 1
+        self._journal.sent(message.id, message.sent_at, lambda _: self._settled(message))
 
     def _settled(self, message: Message) -> None:
         self.unsettled -= 1

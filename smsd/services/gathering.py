@@ -11,7 +11,8 @@ from smsd.services.statuses import NOT_SUBMITTED, REJECTED_INVALID_UDH, UNDELIVE
 from smsd.services.submission import Refused, Request, Submission
 from smsd.sms.segments import count
 from smsd.sms.udh import Concatenation
-from smsd.store.journal import Journal, Overloaded, Submitter
+from smsd.store.batch import Submitter
+from smsd.store.journal import Journal, Overloaded
 from smsd.store.messages import Message, Messages, State
 
 PATIENCE = 300.0

@@ -84,6 +84,8 @@ class Reports:
         """Give a message its final status, unless it has one; call ``after`` once that is on disk."""
         done_at = self._clock.seconds()
         report = _owed(message, status)
+        if message.state == State.GATHERING:
+            self._journal.forget_parts(message.id)
 
         def on_disk(made_final: bool) -> None:
             if made_final:

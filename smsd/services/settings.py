@@ -103,7 +103,7 @@ class Administration:
             "standard_receipts": 0,
             "currency": "EUR",
         }
-        return await self._insert("account", _account(row | columns), f"account {system_id}")
+        return await self._insert("account", _account(row | columns), f"an account {system_id}")
 
     async def change_account(self, system_id: str, **columns: Value) -> None:
         """Change an account; raises as :meth:`add_account`."""
@@ -140,7 +140,7 @@ class Administration:
                 f"A channel's name has letters, digits, dots and hyphens, up to 64: not {name!r}."
             )
         row: dict[str, Value] = {"name": name, "kind": kind, "enabled": 1, "options": options}
-        return await self._insert("channel", row, f"channel {name}")
+        return await self._insert("channel", row, f"a channel {name}")
 
     async def change_channel(
         self, name: str, *, enabled: bool | None = None, options: str | None = None
@@ -192,7 +192,7 @@ class Administration:
         }
         row |= _route({"prefix": prefix, "price": price})
         await self._prefix_is_free(row["account_id"], prefix)
-        return await self._insert("route", row, "route")
+        return await self._insert("route", row, "such a route")
 
     async def change_route(self, number: int, *, channel: str | None = None, **columns: Value) -> None:
         """Change a route; raises as :meth:`add_route`."""
@@ -229,7 +229,7 @@ class Administration:
         try:
             return await self._tables.insert(table, row)
         except StoreRefused as error:
-            raise SettingError(f"There is a {what} already.") from error
+            raise SettingError(f"There is {what} already.") from error
 
     async def _delete(self, table: str, number: int, otherwise: str) -> None:
         try:

@@ -21,7 +21,8 @@ from smsd.services.statuses import (
     REJECTED_SOURCE,
 )
 from smsd.sms.segments import MOST_SEGMENTS, TooLong, count
-from smsd.store.journal import Journal, Submitter
+from smsd.store.batch import Submitter
+from smsd.store.journal import Journal
 from smsd.store.messages import Content, Message, Report, State
 from smsd.store.settings import Account, Route
 

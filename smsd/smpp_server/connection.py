@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol
-from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from smsd.services.accounts import UnknownAccount, WrongPassword
 from smsd.services.submission import Refused
+from smsd.session_protocol import SessionProtocol
 from smsd.smpp import status
 from smsd.smpp.pdu import INTERFACE_VERSION, Bind, Pdu, SubmitSm, SubmitSmResp
 from smsd.smpp.session import Answer, Broken, Event, Role, Session, State, Unanswered, Unbound
@@ -26,8 +23,6 @@ from smsd.store.settings import Account
 if TYPE_CHECKING:
     from smsd.smpp_server.listener import Listener
 
-GRACE = 5.0
-"""Seconds that a closing connection has to take what was written, before it is cut."""
 RESPITE = 5.0
 """Seconds for which a session that refuses a receipt, or leaves one unanswered, gets no other."""
 SERVICES = (b"HLR", b"NSMS")
@@ -53,25 +48,20 @@ class Submitted:
         self._connection.answer(SubmitSmResp(self._sequence_number, status.ESME_RSYSERR))
 
 
-@implementer(IPushProducer)
-class Connection(Protocol):
-    """Carries one session between its transport and the services."""
+class Connection(SessionProtocol):
+    """A client's session, between its transport and the services."""
 
     log = Logger()
-    transport: Server  # Or its TLS wrapper, which has the same methods.
 
     def __init__(self, listener: Listener, peer: str) -> None:
+        clock = listener.clock
+        super().__init__(Session(Role.SMSC, listener.limits.session, clock.seconds()), clock)
         self._listener = listener
-        self._clock = listener.clock
         self._peer = peer
-        self._session = Session(Role.SMSC, listener.limits.session, listener.clock.seconds())
         self._account: Account | None = None
         self._unanswered = 0
-        self._flushing = False
-        self._reading = True
         self._receives = False
         self._respite = 0.0
-        self._closing_at: float | None = None
         self._unbound = False
 
     @property
@@ -83,28 +73,17 @@ class Connection(Protocol):
     def room(self) -> int:
         """How many more receipts the session takes now."""
         if (
-            self._session.state not in TAKES_RECEIPTS
-            or not self._reading
-            or self._respite > self._clock.seconds()
+            self.session.state not in TAKES_RECEIPTS
+            or not self.reading
+            or self._respite > self.clock.seconds()
         ):
             return 0
-        return self._listener.limits.receipts - self._session.outstanding
-
-    def connectionMade(self) -> None:
-        """Begin."""
-        self.transport.setTcpNoDelay(True)
-        self.transport.registerProducer(self, True)
-
-    def dataReceived(self, data: bytes) -> None:
-        """Hand the session what arrived."""
-        now = self._clock.seconds()
-        self._act(self._session.receive(data, now), now)
-        self._flush()
+        return self._listener.limits.receipts - self.session.outstanding
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Give back the receipts that were not acknowledged."""
         # A bind whose password is still being checked comes too late.
-        self._closing_at = self._clock.seconds()
+        self.closing_at = self.clock.seconds()
         self._listener.gone(self)
         if self._account is None:
             return
@@ -112,19 +91,14 @@ class Connection(Protocol):
         if self._receives:
             reports = self._listener.reports
             reports.receiver_gone(self._account.id, self)
-            for message in reversed(self._session.abandon()):
+            for message in reversed(self.session.abandon()):
                 assert isinstance(message, Message)
                 reports.returned(message)
             reports.room(self._account.id)
 
     def tick(self, now: float) -> None:
         """Let time-outs take their course; about once a second."""
-        if self._closing_at is not None:
-            if now >= self._closing_at + GRACE:
-                self.transport.abortConnection()
-            return
-        self._act(self._session.tick(now), now)
-        self._flush()
+        super().tick(now)
         if self._respite and now >= self._respite and self._account is not None:
             self._respite = 0.0
             self._listener.reports.room(self._account.id)
@@ -132,16 +106,16 @@ class Connection(Protocol):
     def answer(self, response: Pdu) -> None:
         """Send the response to a submit_sm."""
         self._unanswered -= 1
-        self._session.respond(response)
-        self._flush_soon()
+        self.session.respond(response)
+        self.flush_soon()
         if self._unbound and not self._unanswered:
-            self._close()
+            self.close()
 
     def deliver(self, message: Message) -> None:
         """Send the receipt of a message."""
         pdu = receipt_pdu(self._listener.accounts.get(message.account_id), message)
-        self._session.request(pdu, message, self._clock.seconds())
-        self._flush_soon()
+        self.session.request(pdu, message, self.clock.seconds())
+        self.flush_soon()
 
     def cut(self) -> None:
         """Hang up at once."""
@@ -150,35 +124,24 @@ class Connection(Protocol):
     def end(self) -> None:
         """Ask the client to end the session, or hang up if none is bound."""
         if self._account is not None:
-            self._session.unbind(self._clock.seconds())
-            self._flush()
+            self.session.unbind(self.clock.seconds())
+            self.flush()
         else:
-            self._close()
-
-    # What the transport calls when the client reads too slowly, or again: no reading, no more work for it.
-
-    def pauseProducing(self) -> None:
-        """Read nothing more from a client that doesn't take what it was sent."""
-        self._reading = False
-        self.transport.pauseProducing()
+            self.close()
 
     def resumeProducing(self) -> None:
-        """Read again."""
-        self._reading = True
-        self.transport.resumeProducing()
+        """Read again, and take receipts again."""
+        super().resumeProducing()
         if self._account is not None:
             self._listener.reports.room(self._account.id)
 
-    def stopProducing(self) -> None:
-        """Stop; the connection is about to be lost."""
-
-    def _act(self, events: list[Event], now: float) -> None:
+    def act(self, events: list[Event], now: float) -> None:
+        """Deal with what the client asks for, and with its answers."""
         for event in events:
-            kind = type(event)
-            if kind is SubmitSm:
-                self._submit(event, now)  # type: ignore[arg-type]
-            elif kind is Answer:
-                self._answered(event.context, event.response, now)  # type: ignore[union-attr]
+            if isinstance(event, SubmitSm):
+                self._submit(event, now)
+            elif isinstance(event, Answer):
+                self._answered(event.context, event.response, now)
             elif isinstance(event, Bind):
                 binding = Deferred.fromCoroutine(self._bind(event))
                 binding.addErrback(self._bind_failed, event)
@@ -186,12 +149,12 @@ class Connection(Protocol):
                 self._answered(event.context, None, now)
             elif isinstance(event, Broken):
                 self.log.info("{peer} is cut off: {reason}", peer=self._peer, reason=event.reason)
-                self._close()
+                self.close()
             elif isinstance(event, Unbound):
                 # What the client has submitted is still answered before the connection closes.
                 self._unbound = True
                 if not self._unanswered:
-                    self._close()
+                    self.close()
 
     def _submit(self, pdu: SubmitSm, now: float) -> None:
         listener = self._listener
@@ -216,7 +179,7 @@ class Connection(Protocol):
             else:
                 self._unanswered += 1
                 return
-        self._session.respond(SubmitSmResp(pdu.sequence_number, refusal))
+        self.session.respond(SubmitSmResp(pdu.sequence_number, refusal))
 
     def _answered(self, message: object, response: Pdu | None, now: float) -> None:
         """Take the answer to a receipt, or note that none came."""
@@ -245,7 +208,7 @@ class Connection(Protocol):
                 raise _BindRefused(status.ESME_RINVSYSID, "has no account") from None
             except WrongPassword:
                 raise _BindRefused(status.ESME_RINVPASWD, "has a wrong password") from None
-            if self._session.state is not State.OPEN or self._closing_at is not None:
+            if self.session.state is not State.OPEN or self.closing_at is not None:
                 return  # The client has gone, or was given up, meanwhile.
             if listener.sessions(account.id) >= account.sessions:
                 raise _BindRefused(status.ESME_RBINDFAIL, f"has {account.sessions} sessions already")
@@ -256,47 +219,27 @@ class Connection(Protocol):
                 peer=self._peer,
                 reason=refused.reason,
             )
-            self._session.bind_refused(pdu, refused.status)
-            self._close()
+            self.session.bind_refused(pdu, refused.status)
+            self.close()
             return
         self._account = account
-        self._session.bind_accepted(pdu, listener.system_id)
-        self._flush()
+        self.session.bind_accepted(pdu, listener.system_id)
+        self.flush()
         listener.bound(self)
         self.log.info(
             "{account} is bound from {peer} as {state}",
             account=account.system_id,
             peer=self._peer,
-            state=self._session.state.name,
+            state=self.session.state.name,
         )
-        if self._session.state in TAKES_RECEIPTS:
+        if self.session.state in TAKES_RECEIPTS:
             self._receives = True
             listener.reports.receiver_bound(account.id, self)
 
     def _bind_failed(self, failure: Failure, pdu: Bind) -> None:
         self.log.failure("A bind failed", failure)
-        self._session.bind_refused(pdu, status.ESME_RSYSERR)
-        self._close()
-
-    def _flush_soon(self) -> None:
-        """Write at the end of this turn, with all else that is written until then."""
-        if not self._flushing:
-            self._flushing = True
-            self._clock.callLater(0, self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = False
-        data = self._session.data_to_send()
-        if data:
-            self.transport.write(data)
-
-    def _close(self) -> None:
-        """Write what is left and hang up; a client that doesn't take it is cut in a while."""
-        self._flush()
-        if self._closing_at is None:
-            self._closing_at = self._clock.seconds()
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
+        self.session.bind_refused(pdu, status.ESME_RSYSERR)
+        self.close()
 
 
 class _BindRefused(Exception):

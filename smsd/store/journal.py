@@ -9,92 +9,32 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Protocol
 
-import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from smsd.store.engine import Call, Engine, Query, Row, StoreRefused, StoreUnavailable
-from smsd.store.messages import Message
-
-ACCEPT = Query(
-    "INSERT INTO message (id, account_id, channel_id, state, bulk_id, source, destination, segments,"
-    " accepted_at, due_at, expires_at, done_at, status, report, price, content)"
-    " SELECT id, account_id, channel_id, state, bulk_id, source, destination, segments, accepted_at,"
-    " due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r WHERE true"
-    " ON CONFLICT (id) DO NOTHING",
-    "id bigint, account_id bigint, channel_id bigint, state smallint, bulk_id text, source text,"
-    " destination text, segments int, accepted_at float8, due_at float8, expires_at float8, done_at float8,"
-    " status smallint, report smallint, price text, content text",
-)
-BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
-"""Stores a long message with its first part; every part brings it until it is known to be there."""
-FRAGMENT = Query(
-    "INSERT INTO fragment (message_id, number, body)"
-    " SELECT message_id, number, body FROM {rows} AS r WHERE true"
-    " ON CONFLICT (message_id, number) DO NOTHING",
-    "message_id bigint, number int, body text",
-)
-GATHERED = Query(
-    "UPDATE message SET state = r.state, segments = r.segments, report = r.report, content = r.content"
-    " FROM {rows} AS r WHERE message.id = r.id AND message.state = 0",
-    "id bigint, state smallint, segments int, report smallint, content text",
-)
-FORGET_FRAGMENTS = Query(
-    "DELETE FROM fragment WHERE message_id IN (SELECT id FROM {rows} AS r)",
-    "id bigint",
-)
-SEGMENT = Query(
-    "INSERT INTO segment (channel_id, operator_id, message_id, number)"
-    " SELECT channel_id, operator_id, message_id, number FROM {rows} AS r WHERE true"
-    " ON CONFLICT (channel_id, operator_id) DO UPDATE"
-    " SET message_id = excluded.message_id, number = excluded.number, status = NULL, error = NULL",
-    "channel_id bigint, operator_id text, message_id bigint, number int",
-)
-SENT = Query(
-    "UPDATE message SET state = 3, sent_at = r.sent_at FROM {rows} AS r"
-    " WHERE message.id = r.id AND message.state = 2",
-    "id bigint, sent_at float8",
-)
-ENDED = Query(
-    "UPDATE segment SET status = r.status, error = r.error FROM {rows} AS r"
-    " WHERE segment.channel_id = r.channel_id AND segment.operator_id = r.operator_id",
-    "channel_id bigint, operator_id text, status smallint, error int",
-)
-POSTPONED = Query(
-    "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error FROM {rows} AS r"
-    " WHERE message.id = r.id AND message.state = 2",
-    "id bigint, due_at float8, attempts int, error int",
-)
-FINAL = Query(
-    "UPDATE message SET state = 4, status = r.status, error = r.error, done_at = r.done_at,"
-    " report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
-    " FROM {rows} AS r WHERE message.id = r.id AND message.state < 4 RETURNING message.id",
-    "id bigint, status smallint, error int, done_at float8, report smallint, sent_at float8",
-)
-REPORTED = Query(
-    "UPDATE message SET report = 0, reported_at = r.reported_at FROM {rows} AS r WHERE message.id = r.id",
-    "id bigint, reported_at float8",
-)
-VOID = Query("DELETE FROM message WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
-ORDER = (
-    VOID,
+from smsd.store.batch import (
     ACCEPT,
     BEGUN,
+    ENDED,
+    FINAL,
+    FORGET_FRAGMENTS,
     FRAGMENT,
     GATHERED,
-    FORGET_FRAGMENTS,
+    POSTPONED,
+    REPORTED,
     SEGMENT,
     SENT,
-    ENDED,
-    POSTPONED,
-    FINAL,
-    REPORTED,
+    VOID,
+    Batch,
+    Submitter,
+    accepted_row,
+    encode_content,
 )
-"""The order in which a message lives through its changes, and a transaction makes them."""
+from smsd.store.engine import Engine, Query, Row, StoreRefused, StoreUnavailable
+from smsd.store.messages import Message
 
 AT_ONCE = 1000
 """How many new messages a batch takes: many more than that must not hold up what else has happened."""
@@ -104,62 +44,9 @@ EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 MISHAP = "A change was stored, but what follows from it failed"
 """Logged when a callback fails: it harms no one else in the batch."""
 
-_encode = msgspec.json.Encoder().encode
-
-
-class Submitter(Protocol):
-    """Whoever handed in a message and waits to hear that it is on disk."""
-
-    def stored(self, message: Message) -> None:
-        """Take note that the message is on disk."""
-
-    def not_stored(self, message: Message) -> None:
-        """Take note that the message could not be stored, and never will be."""
-
 
 class Overloaded(Exception):
     """As many messages as may wait for the disk do so; try again in a moment."""
-
-
-class Batch:
-    """Changes that are committed together; of two changes of one kind to one thing the first stands."""
-
-    def __init__(self) -> None:
-        self.changes: dict[Query, dict[Hashable, Row]] = {query: {} for query in ORDER}
-        self.waiting: list[tuple[Query, Hashable, Submitter, Message]] = []
-        self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
-
-    def __len__(self) -> int:
-        return sum(map(len, self.changes.values()))
-
-    def calls(self) -> list[Call]:
-        """Return the batch as the calls of one transaction."""
-        return [Call(query, list(rows.values())) for query, rows in self.changes.items() if rows]
-
-    def halves(self) -> tuple[Batch, Batch]:
-        """Divide the batch."""
-        first, second = Batch(), Batch()
-        changes = [(query, key) for query in ORDER for key in self.changes[query]]
-        for position, (query, key) in enumerate(changes):
-            half = first if position < len(changes) // 2 else second
-            half.changes[query][key] = self.changes[query][key]
-        for half in (first, second):
-            half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
-        for entry in self.after:
-            # That a message was sent may be part of its end.
-            sent_first = entry[0] is SENT and entry[1] in first.changes[FINAL]
-            half = first if sent_first or entry[1] in first.changes[entry[0]] else second
-            half.after.append(entry)
-        return first, second
-
-    def remove(self, part: Batch) -> None:
-        """Take out what a part of this batch holds."""
-        for query, rows in part.changes.items():
-            for key in rows:
-                self.changes[query].pop(key, None)
-        self.waiting = [entry for entry in self.waiting if entry[1] in self.changes[entry[0]]]
-        taken = {id(entry) for entry in part.after}
-        self.after = [entry for entry in self.after if id(entry) not in taken]
 
 
 class Journal:
@@ -218,7 +105,7 @@ class Journal:
             StoreUnavailable: if the database can't be written just now.
         """
         self.admit(message.account_id, 1)
-        self._change(ACCEPT, message.id, _accepted(message), self._intake)
+        self._change(ACCEPT, message.id, accepted_row(message), self._intake)
         self._wait(ACCEPT, message.id, submitter, message)
 
     def gather(
@@ -231,7 +118,7 @@ class Journal:
         self.admit(message.account_id, 1)
         key = (message.id, number)
         if missing is not None:
-            self._change(BEGUN, missing.id, _accepted(missing), self._intake)
+            self._change(BEGUN, missing.id, accepted_row(missing), self._intake)
         row = (message.id, number, b2a_base64(body, newline=False).decode())
         self._change(FRAGMENT, key, row, self._intake)
         self._wait(FRAGMENT, key, submitter, message)
@@ -240,11 +127,15 @@ class Journal:
         """Store that the last part has come and the message is whole; raises as :meth:`accept`."""
         self.admit(whole.account_id, 1)
         if missing is not None:
-            self._change(BEGUN, missing.id, _accepted(missing), self._intake)
-        row = (whole.id, whole.state, whole.segments, whole.report, _encode(whole.content).decode())
+            self._change(BEGUN, missing.id, accepted_row(missing), self._intake)
+        row = (whole.id, whole.state, whole.segments, whole.report, encode_content(whole))
         self._change(GATHERED, whole.id, row, self._intake)
         self._change(FORGET_FRAGMENTS, whole.id, (whole.id,), self._intake)
         self._wait(GATHERED, whole.id, submitter, whole)
+
+    def forget_parts(self, message_id: int) -> None:
+        """Store that nobody waits for a long message's other parts any more."""
+        self._change(FORGET_FRAGMENTS, message_id, (message_id,))
 
     def taken(self, channel_id: int, operator_id: str, message_id: int, number: int) -> None:
         """Store what an operator calls a segment that it has taken."""
@@ -423,24 +314,3 @@ class Journal:
             except Exception:
                 self.log.failure(MISHAP)
         batch.waiting = []
-
-
-def _accepted(message: Message) -> Row:
-    return (
-        message.id,
-        message.account_id,
-        message.channel_id,
-        message.state,
-        message.bulk_id,
-        message.source,
-        message.destination,
-        message.segments,
-        message.accepted_at,
-        message.due_at,
-        message.expires_at,
-        message.done_at,
-        message.status,
-        message.report,
-        message.price,
-        _encode(message.content).decode(),
-    )

@@ -140,6 +140,11 @@ ENDED = Query(
     " JOIN segment s ON s.message_id = r.id WHERE s.number > 0 AND s.status IS NOT NULL",
     "id bigint",
 )
+PARTS = Query(
+    "SELECT s.message_id, s.number, s.operator_id FROM {rows} AS r"
+    " JOIN segment s ON s.message_id = r.id WHERE s.number > 0",
+    "id bigint",
+)
 WAITING = Query("SELECT count(*) FROM message WHERE channel_id = ? AND state IN (0, 1, 2)")
 
 _content = msgspec.json.Decoder(Content)
@@ -170,7 +175,15 @@ class Messages:
     async def queued(self, channel_id: int, account_id: int, limit: int) -> list[Message]:
         """Return the oldest queued messages of an account on a channel."""
         rows = await self._engine.read(Call(QUEUED, (channel_id, account_id, limit)))
-        return [message_of(row) for row in rows]
+        messages = [message_of(row) for row in rows]
+        several = {message.id: message for message in messages if message.segments > 1}
+        if several:
+            # What an operator has taken of a message before it refused the rest is not sent again.
+            parts = await self._engine.read(Call(PARTS, [(id,) for id in several]))
+            for message_id, number, operator_id in parts:
+                message = several[message_id]
+                message.taken = (message.taken or {}) | {number: operator_id}
+        return messages
 
     async def owed(self, account_id: int, limit: int) -> list[Message]:
         """Return final messages whose receipts an account's sessions still have to get, the oldest first."""

@@ -28,7 +28,8 @@ PHRASES = {
 }
 OPTIONS: dict[str, Any] = {
     # A server that hangs must not hold messages up for ever; a dead one is noticed by the system.
-    "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000",
+    "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,

@@ -51,7 +51,8 @@ def test_one_look_takes_so_many_and_the_next_takes_more(
     looking: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = looking
-    monkeypatch.setattr("smsd.services.deadlines.AT_ONCE", 3)
+    monkeypatch.setattr("smsd.services.deadlines.DUE", 3)
+    monkeypatch.setattr("smsd.services.deadlines.EXPIRED", 3)
     node.submit(7, due_at=NOON + 5)
     counted = []
     for _ in range(8):

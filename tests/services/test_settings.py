@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from smsd.services.accounts import Accounts
 from smsd.services.settings import Administration, SettingError, Settings
@@ -220,6 +220,21 @@ def test_a_change_while_settings_are_first_read_is_not_missed(
     node.engine.read = then_changed  # type: ignore[method-assign]
     result(node.settings.load())
     node.clock.pump([0.1] * 5)
+    assert node.names() == ["demo"]
+
+
+def test_a_change_that_is_noticed_while_settings_are_first_read_is_read_too(
+    tmp_path: Path, administration: Administration
+) -> None:
+    node = Node(tmp_path / "smsd.db")
+    node.engine.holding = True
+    loading = Deferred.fromCoroutine(node.settings.load())
+    node.engine.release()  # Accounts have been read.
+    result(administration.add_account("demo", "secret"))
+    node.clock.pump([0.1] * 5)
+    node.engine.holding = False
+    node.engine.release()
+    result(loading)
     assert node.names() == ["demo"]
 
 

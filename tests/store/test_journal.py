@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
+from smsd.store.batch import ACCEPT
 from smsd.store.engine import Call, Engine, Query, Row, StoreUnavailable
-from smsd.store.journal import ACCEPT, AT_ONCE, Journal, Overloaded
+from smsd.store.journal import AT_ONCE, Journal, Overloaded
 from smsd.store.messages import Message, Messages, Report, State
 from tests.stores import NOON, Submitter, Wayward, at_once, clock_at_noon, gone, message, result
 
@@ -199,11 +200,28 @@ def test_an_id_that_an_operator_gives_again_means_the_newer_message(stage: Stage
 
 def test_an_id_for_several_segments_means_the_last_of_them_even_after_a_failure(stage: Stage) -> None:
     stage.engine.before = gone()
+    stage.engine.holding = True
     stage.journal.taken(1, "a", 1, 1)
     stage.turn()
     stage.journal.taken(1, "a", 1, 0)
+    stage.engine.holding = False
+    stage.engine.release()
     stage.clock.advance(0.1)
     assert stage.rows("SELECT number FROM segment") == [(0,)]
+
+
+def test_callbacks_come_in_order_across_a_failure(stage: Stage) -> None:
+    heard: list[str] = []
+    stage.engine.before = gone()
+    stage.engine.holding = True
+    stage.journal.sent(1, NOON, lambda _: heard.append("first"))
+    stage.turn()
+    stage.journal.sent(2, NOON, lambda _: heard.append("second"))
+    stage.engine.holding = False
+    stage.engine.release()
+    stage.journal.sent(3, NOON, lambda _: heard.append("third"))
+    stage.clock.advance(0.1)
+    assert heard == ["first", "second", "third"]
 
 
 def test_when_the_database_is_away_submitters_are_told_and_new_ones_refused(stage: Stage) -> None:
@@ -337,6 +355,19 @@ def test_beside_a_refused_row_everything_that_was_stored_is_told(stage: Stage) -
     stage.turn()
     assert {f"sent {id}" for id in (1, 2, 3)} | {f"final {id} True" for id in (1, 2, 3)} == set(heard)
     assert stage.submitter.heard[-1] == ("not stored", 99)
+
+
+def test_beside_a_refused_end_the_others_are_told(stage: Stage) -> None:
+    stage.accept(1, 2, 3, 4)
+    stage.turn()
+    stage.engine.refuses = refusing(4)
+    heard: list[str] = []
+    for id in (1, 2, 3, 4):
+        stage.journal.sent(id, NOON, lambda _, id=id: heard.append(f"sent {id}"))  # type: ignore[misc]
+        stage.journal.final(id, 5, 0, NOON, 1, lambda made, id=id: heard.append(f"final {id} {made}"))  # type: ignore[misc]
+    stage.turn()
+    assert sorted(heard) == [*(f"final {id} True" for id in (1, 2, 3)), *(f"sent {id}" for id in (1, 2, 3))]
+    assert [stage.state(id) for id in (1, 2, 3, 4)] == [4, 4, 4, 2]
 
 
 def test_what_was_stored_beside_a_refused_row_stays_when_the_database_goes_away(stage: Stage) -> None:

@@ -7,6 +7,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs
 
 from smsd.store.engine import Call, Engine, NodeAlreadyRunning, Query, StoreUnavailable
 from smsd.store.postgres import NODE_LOCK
@@ -113,10 +114,13 @@ async def test_a_node_that_comes_back_to_a_database_another_has_taken_waits_for_
         cursor = other.cursor()
         postgresql.kill_connections()
         cursor.execute("SELECT pg_advisory_lock(%s)", (NODE_LOCK,))
-        for _ in range(20):
-            with pytest.raises(StoreUnavailable):
-                await node.write(Call(ADD, (1,)))
-            await deferLater(reactor, 0.01)
+        with capturedLogs() as events:
+            for _ in range(500):
+                with pytest.raises(StoreUnavailable):
+                    await node.write(Call(ADD, (1,)))
+                if any("Another smsd" in str(event.get("error")) for event in events):
+                    break
+                await deferLater(reactor, 0.01)
         cursor.execute("SELECT pg_advisory_unlock(%s)", (NODE_LOCK,))
         await until_it_works(node)
 

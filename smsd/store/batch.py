@@ -1,0 +1,167 @@
+"""The changes of messages, as queries over many rows at a time, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+import msgspec
+
+from smsd.store.engine import Call, Query, Row
+from smsd.store.messages import Message
+
+ACCEPT = Query(
+    "INSERT INTO message (id, account_id, channel_id, state, bulk_id, source, destination, segments,"
+    " accepted_at, due_at, expires_at, done_at, status, report, price, content)"
+    " SELECT id, account_id, channel_id, state, bulk_id, source, destination, segments, accepted_at,"
+    " due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r WHERE true"
+    " ON CONFLICT (id) DO NOTHING",
+    "id bigint, account_id bigint, channel_id bigint, state smallint, bulk_id text, source text,"
+    " destination text, segments int, accepted_at float8, due_at float8, expires_at float8, done_at float8,"
+    " status smallint, report smallint, price text, content text",
+)
+BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
+"""Stores a long message with its first part; every part brings it until it is known to be there."""
+FRAGMENT = Query(
+    "INSERT INTO fragment (message_id, number, body)"
+    " SELECT message_id, number, body FROM {rows} AS r WHERE true"
+    " ON CONFLICT (message_id, number) DO NOTHING",
+    "message_id bigint, number int, body text",
+)
+GATHERED = Query(
+    "UPDATE message SET state = r.state, segments = r.segments, report = r.report, content = r.content"
+    " FROM {rows} AS r WHERE message.id = r.id AND message.state = 0",
+    "id bigint, state smallint, segments int, report smallint, content text",
+)
+FORGET_FRAGMENTS = Query(
+    "DELETE FROM fragment WHERE message_id IN (SELECT id FROM {rows} AS r)",
+    "id bigint",
+)
+SEGMENT = Query(
+    "INSERT INTO segment (channel_id, operator_id, message_id, number)"
+    " SELECT channel_id, operator_id, message_id, number FROM {rows} AS r WHERE true"
+    " ON CONFLICT (channel_id, operator_id) DO UPDATE"
+    " SET message_id = excluded.message_id, number = excluded.number, status = NULL, error = NULL",
+    "channel_id bigint, operator_id text, message_id bigint, number int",
+)
+SENT = Query(
+    "UPDATE message SET state = 3, sent_at = r.sent_at FROM {rows} AS r"
+    " WHERE message.id = r.id AND message.state = 2",
+    "id bigint, sent_at float8",
+)
+ENDED = Query(
+    "UPDATE segment SET status = r.status, error = r.error FROM {rows} AS r"
+    " WHERE segment.channel_id = r.channel_id AND segment.operator_id = r.operator_id",
+    "channel_id bigint, operator_id text, status smallint, error int",
+)
+POSTPONED = Query(
+    "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error FROM {rows} AS r"
+    " WHERE message.id = r.id AND message.state = 2",
+    "id bigint, due_at float8, attempts int, error int",
+)
+FINAL = Query(
+    "UPDATE message SET state = 4, status = r.status, error = r.error, done_at = r.done_at,"
+    " report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
+    " FROM {rows} AS r WHERE message.id = r.id AND message.state < 4 RETURNING message.id",
+    "id bigint, status smallint, error int, done_at float8, report smallint, sent_at float8",
+)
+REPORTED = Query(
+    "UPDATE message SET report = 0, reported_at = r.reported_at FROM {rows} AS r WHERE message.id = r.id",
+    "id bigint, reported_at float8",
+)
+VOID = Query("DELETE FROM message WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
+ORDER = (
+    VOID,
+    ACCEPT,
+    BEGUN,
+    FRAGMENT,
+    GATHERED,
+    FORGET_FRAGMENTS,
+    SEGMENT,
+    SENT,
+    ENDED,
+    POSTPONED,
+    FINAL,
+    REPORTED,
+)
+"""The order in which a message lives through its changes, and a transaction makes them."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Submitter(Protocol):
+    """Whoever handed in a message and waits to hear that it is on disk."""
+
+    def stored(self, message: Message) -> None:
+        """Take note that the message is on disk."""
+
+    def not_stored(self, message: Message) -> None:
+        """Take note that the message could not be stored, and never will be."""
+
+
+class Batch:
+    """Changes that are committed together; of two changes of one kind to one thing the first stands."""
+
+    def __init__(self) -> None:
+        self.changes: dict[Query, dict[Hashable, Row]] = {query: {} for query in ORDER}
+        self.waiting: list[tuple[Query, Hashable, Submitter, Message]] = []
+        self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self.changes.values()))
+
+    def calls(self) -> list[Call]:
+        """Return the batch as the calls of one transaction."""
+        return [Call(query, list(rows.values())) for query, rows in self.changes.items() if rows]
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """Divide the batch."""
+        first, second = Batch(), Batch()
+        changes = [(query, key) for query in ORDER for key in self.changes[query]]
+        for position, (query, key) in enumerate(changes):
+            half = first if position < len(changes) // 2 else second
+            half.changes[query][key] = self.changes[query][key]
+        for half in (first, second):
+            half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
+        for entry in self.after:
+            # That a message was sent may be part of its end.
+            sent_first = entry[0] is SENT and entry[1] in first.changes[FINAL]
+            half = first if sent_first or entry[1] in first.changes[entry[0]] else second
+            half.after.append(entry)
+        return first, second
+
+    def remove(self, part: Batch) -> None:
+        """Take out what a part of this batch holds."""
+        for query, rows in part.changes.items():
+            for key in rows:
+                self.changes[query].pop(key, None)
+        self.waiting = [entry for entry in self.waiting if entry[1] in self.changes[entry[0]]]
+        taken = {id(entry) for entry in part.after}
+        self.after = [entry for entry in self.after if id(entry) not in taken]
+
+
+def accepted_row(message: Message) -> Row:
+    """Return a new message as a row of :data:`ACCEPT`."""
+    return (
+        message.id,
+        message.account_id,
+        message.channel_id,
+        message.state,
+        message.bulk_id,
+        message.source,
+        message.destination,
+        message.segments,
+        message.accepted_at,
+        message.due_at,
+        message.expires_at,
+        message.done_at,
+        message.status,
+        message.report,
+        message.price,
+        encode_content(message),
+    )
+
+
+def encode_content(message: Message) -> str:
+    """Return a message's content as it is stored."""
+    return _encode(message.content).decode()
