@@ -246,3 +246,46 @@ def test_what_was_sent_while_the_database_was_away_is_not_sent_again(node: Node,
     node.receipt(f"op {messages[0].id}", DELIVERED)
     node.turn()
     assert node.state(messages[0])[0] == State.FINAL
+
+
+def test_after_a_crash_only_the_segments_are_sent_that_the_operator_has_not_taken(node: Node) -> None:
+    node.submit(body=LONG)
+    (message,) = node.take_all()
+    node.outbox.taken(message, 1, "a")
+    node.outbox.taken(message, 3, "c")
+    node.turn()
+    again = node.killed_and_started()
+    again.turn()
+    (message,) = again.take_all()
+    assert message.taken == {1: "a", 3: "c"}
+    again.outbox.taken(message, 2, "b")
+    again.turn()
+    assert again.state(message)[0] == State.SENT
+    again.close()
+
+
+def test_a_message_whose_rest_is_refused_for_a_while_keeps_the_segments_that_were_taken(node: Node) -> None:
+    node.submit(body=LONG)
+    (message,) = node.take_all()
+    node.outbox.taken(message, 1, "a")
+    node.outbox.refused(message, temporary=True, error=34)
+    node.turn()
+    node.deadlines.startService()
+    node.clock.advance(61)
+    node.turn()
+    (message,) = node.take_all()
+    assert message.taken == {1: "a"}
+
+
+def test_a_message_that_only_a_crash_kept_from_being_sent_is(node: Node) -> None:
+    node.submit(body=LONG)
+    (message,) = node.take_all()
+    for number, operator_id in enumerate("abc", 1):
+        node.journal.taken(1, operator_id, message.id, number)
+    node.turn()
+    again = node.killed_and_started()
+    again.turn()
+    assert again.take_all() == []
+    again.turn()
+    assert again.state(message)[0] == State.SENT
+    again.close()
