@@ -197,8 +197,10 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def _answer(request: IRequest, answer: msgspec.Struct) -> bytes:
+    body = _encode(answer)
     request.setHeader("Content-Type", "application/json;charset=UTF-8")
-    return _encode(answer)
+    request.setHeader("Content-Length", str(len(body)))  # Else it would go out in chunks.
+    return body
 
 
 def _body(request: IRequest, kind: type[T]) -> T:
