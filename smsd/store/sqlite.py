@@ -35,6 +35,8 @@ PARAMETERS = 32766
 """How many values a statement may have: SQLITE_MAX_VARIABLE_NUMBER of a default build."""
 CHECKPOINT = 4000
 """Pages of write-ahead log after which it is copied into the file."""
+STATEMENTS = 8
+"""How many prepared statements are kept: those of batches are large, and no two alike."""
 ANNOUNCED = Call(Query("PRAGMA user_version"))
 """Reads the count of announced changes, which the file itself keeps in its header."""
 
@@ -155,7 +157,9 @@ class SqliteEngine:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, PATIENCE, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
+    )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
