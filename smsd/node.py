@@ -111,6 +111,7 @@ class Storage(Service):
 
     async def _begin(self) -> None:
         node = self._node
+        node.engine.guard(self._taken)
         await node.engine.open()
         self._open = True
         node.ids.newest = await node.messages.newest_id()
@@ -125,11 +126,19 @@ class Storage(Service):
             await self._node.journal.drain()
         await self._node.engine.close()
 
+    def _taken(self) -> None:
+        """Stop: another node works on the database now, and what this one remembers may be out of date."""
+        self.log.critical("Another smsd has taken the database: this one stops.")
+        self._end_in_failure()
+
     def _failed(self, failure: Failure) -> None:
         if failure.check(StoreUnavailable, NodeAlreadyRunning, ConfigError):
             self.log.critical("smsd can't start: {error}", error=failure.value)
         else:
             self.log.failure("smsd can't start", failure)
+        self._end_in_failure()
+
+    def _end_in_failure(self) -> None:
         self._node.reactor.stop()
         atexit.register(_fail)  # twistd has no other way to end with an exit status.
 

@@ -193,6 +193,9 @@ class Wayward:
     async def open(self) -> None:
         await self._engine.open()
 
+    def guard(self, taken: Callable[[], None]) -> None:
+        self._engine.guard(taken)
+
     async def close(self) -> None:
         await self._engine.close()
 

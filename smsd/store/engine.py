@@ -76,6 +76,12 @@ class Engine(Protocol):
             NodeAlreadyRunning: if another exclusive user has taken the database meanwhile.
         """
 
+    def guard(self, taken: Callable[[], None]) -> None:
+        """Call ``taken`` if another exclusive user has the database now, since this one lost its connection.
+
+        What this one has in memory may be out of date then.
+        """
+
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
 

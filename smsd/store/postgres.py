@@ -71,11 +71,25 @@ class Lane:
 
     log = Logger()
 
-    def __init__(self, url: str, clock: IReactorTime, greet: Callable[[Any], Awaitable[None]]) -> None:
-        """Describe the connection; ``greet`` is what a new one is first used for."""
+    def __init__(
+        self,
+        url: str,
+        clock: IReactorTime,
+        greet: Callable[[Any], Awaitable[None]],
+        taken: Callable[[], None],
+    ) -> None:
+        """Describe the connection.
+
+        Args:
+            url: the database's, as libpq has it.
+            clock: the reactor's time.
+            greet: what a new connection is first used for.
+            taken: is called when that shows that another node has the database now.
+        """
         self._url = url
         self._clock = clock
         self._greet = greet
+        self._taken = taken
         self._turn = DeferredLock()
         self._connection: Any = None
         self._wanted = True
@@ -151,9 +165,13 @@ class Lane:
             await deferLater(self._clock, pause)
             try:
                 await self.connect()
-            except (StoreUnavailable, NodeAlreadyRunning) as error:
+            except StoreUnavailable as error:
                 self.log.warn("{error}", error=error)
                 pause = min(pause * GROWTH, LAZY)
+            except NodeAlreadyRunning as error:
+                self.log.critical("{error}", error=error)
+                self._taken()
+                return
             else:
                 self.log.info("PostgreSQL is connected again.")
                 return
@@ -170,8 +188,9 @@ class PostgresEngine:
         self._clock = clock
         self._exclusive = False
         self._changed: Callable[[], None] | None = None
-        self._writing = Lane(url, clock, self._claim)
-        self._reading = Lane(url, clock, self._listen)
+        self._taken: Callable[[], None] | None = None
+        self._writing = Lane(url, clock, self._claim, self._tell_taken)
+        self._reading = Lane(url, clock, self._listen, self._tell_taken)
 
     def prepare(self, now: float, *, exclusive: bool) -> None:
         """Create the tables or bring them up to date."""
@@ -194,6 +213,10 @@ class PostgresEngine:
         """Connect; a node takes the database's node lock with its writing connection."""
         await self._writing.connect()
         await self._reading.connect()
+
+    def guard(self, taken: Callable[[], None]) -> None:
+        """Call ``taken`` if the node lock is another's when a lost connection has been made again."""
+        self._taken = taken
 
     async def close(self) -> None:
         """Let what is under way finish and disconnect."""
@@ -246,6 +269,10 @@ class PostgresEngine:
         connection.addNotifyObserver(lambda notification: self._tell())
         await connection.runOperation(f"LISTEN {CHANNEL}")
         self._tell()
+
+    def _tell_taken(self) -> None:
+        if self._taken is not None:
+            self._taken()
 
     def _tell(self) -> None:
         if self._changed is not None:

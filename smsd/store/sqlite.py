@@ -106,6 +106,9 @@ class SqliteEngine:
                 worker.stop()
             raise StoreUnavailable(f"The database {self._path} can't be opened: {error}.") from error
 
+    def guard(self, taken: Callable[[], None]) -> None:
+        """Do nothing: a running process can't lose its lock of the file."""
+
     async def close(self) -> None:
         """Finish what is under way and close the file."""
         if self._watching is not None and self._watching.running:

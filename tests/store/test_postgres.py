@@ -6,8 +6,8 @@ import psycopg2
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import capturedLogs
 
 from smsd.store.engine import Call, Engine, NodeAlreadyRunning, Query, StoreUnavailable
 from smsd.store.postgres import NODE_LOCK
@@ -107,22 +107,19 @@ async def test_a_server_that_can_only_read_is_unavailable(node: Engine) -> None:
     await node.write(Call(ADD, (1,)))
 
 
-async def test_a_node_that_comes_back_to_a_database_another_has_taken_waits_for_it(
+async def test_a_node_that_comes_back_to_a_database_another_has_taken_is_told_and_writes_no_more(
     node: Engine, postgresql: PostgresDatabase
 ) -> None:
+    taken: Deferred[None] = Deferred()
+    node.guard(lambda: taken.callback(None))
     with postgresql.connection() as other:
         cursor = other.cursor()
         postgresql.kill_connections()
         cursor.execute("SELECT pg_advisory_lock(%s)", (NODE_LOCK,))
-        with capturedLogs() as events:
-            for _ in range(500):
-                with pytest.raises(StoreUnavailable):
-                    await node.write(Call(ADD, (1,)))
-                if any("Another smsd" in str(event.get("error")) for event in events):
-                    break
-                await deferLater(reactor, 0.01)
+        await taken
         cursor.execute("SELECT pg_advisory_unlock(%s)", (NODE_LOCK,))
-        await until_it_works(node)
+        with pytest.raises(StoreUnavailable):
+            await node.write(Call(ADD, (1,)))
 
 
 async def test_opening_fails_when_another_node_has_taken_the_database_meanwhile(
