@@ -303,6 +303,8 @@ class SmppChannel(Service):
                 self.outbox.attach(None)
             if self.running:
                 self.log.warn("Channel {name} has lost its {bind}", name=self.name, bind=link.kind)
+            else:
+                self.log.info("Channel {name} has ended its {bind}", name=self.name, bind=link.kind)
 
     async def _stop(self) -> None:
         await DeferredList([link.stop() for link in self._links])

@@ -88,7 +88,7 @@ def test_routes_and_channels_come_change_and_go(stage: Stage, database: Database
 
     node.smsd("channel", "set", "second", "--disabled")
     eventually(
-        lambda: "Channel second has lost its transceiver" in node.log, "a disabled channel unbinds", AT_ONCE
+        lambda: "Channel second has ended its transceiver" in node.log, "a disabled channel unbinds", AT_ONCE
     )
     waiting = esme.submit("385950000002")
     assert "1 messages wait" in node.smsd("channel", "remove", "second", status=1)
@@ -115,7 +115,7 @@ def test_a_change_that_makes_no_sense_is_refused_in_a_sentence(stage: Stage) -> 
     node = stage.node()
     node.start()
     for words, sentence in (
-        (("account", "add", "demo", "--password", "x"), "There is a account demo already"),
+        (("account", "add", "demo", "--password", "x"), "There is an account demo already"),
         (("account", "set", "nobody", "--disabled"), "There is no account nobody"),
         (("account", "add", "much-too-long-a-name", "--password", "x"), "1 to 15"),
         (("channel", "add", "x", "endpoint=tcp:127.0.0.1:1"), "system_id"),
