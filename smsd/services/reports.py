@@ -139,10 +139,8 @@ class Reports:
         """Take back a receipt that a session did not acknowledge: another one, or a later one, gets it."""
         receipts = self._receipts.get(message.account_id)
         if receipts is not None:
-            if receipts.receivers:
-                receipts.window.put_back(message)
-            else:
-                receipts.window.put_back(message)
+            receipts.window.put_back(message)
+            if not receipts.receivers:
                 receipts.window.clear()
 
     async def fetch(
