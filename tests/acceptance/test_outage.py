@@ -45,6 +45,7 @@ class Scene:
         self.own: dict[str, str] = {}
         self.numbers = iter(range(10**6))
         self.http: dict[str, str] = {}
+        self.reported: set[str] = set()
         self.flows()
 
     def submit(self) -> int:
@@ -62,6 +63,13 @@ class Scene:
         status, answer = send(self.node.http, destination)
         if status == 200:
             self.http[answer["messages"][0]["messageId"]] = destination
+        return status
+
+    def fetch(self) -> int:
+        """Fetch the reports that wait for HTTP; return the status. A report is given once, in an outage too."""
+        status, answer = request(self.node.http, "GET", "/sms/1/reports?limit=1000")
+        if status == 200:
+            self.reported.update(report["messageId"] for report in answer["results"])
         return status
 
     def flows(self) -> None:
@@ -83,7 +91,7 @@ class Scene:
         eventually(refused, "submit_sm are refused for the moment")
         assert told.keys() <= TELLS | {0}
         eventually(lambda: self.send() == 503, "HTTP answers 503")
-        assert request(self.node.http, "GET", "/sms/1/reports")[0] in (200, 503)
+        assert self.fetch() in (200, 503)
         assert self.node.running
         end()
         self.flows()
@@ -103,14 +111,11 @@ class Scene:
             "a receipt has come for every accepted message",
             30,
         )
-        wanted = set(self.http)
-
-        def fetched() -> bool:
-            _, answer = request(self.node.http, "GET", "/sms/1/reports?limit=1000")
-            wanted.difference_update(report["messageId"] for report in answer["results"])
-            return not wanted
-
-        eventually(fetched, "the report of every message sent over HTTP is there", 30)
+        eventually(
+            lambda: self.fetch() == 200 and not self.http.keys() - self.reported,
+            "the report of every message sent over HTTP is there",
+            30,
+        )
         self.receiver.stop()
         self.esme.close()
         self.node.stop()
