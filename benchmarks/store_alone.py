@@ -35,13 +35,14 @@ class Counting:
         """Hand in one message."""
         self._next += 1
         self._waiting += 1
-        content = Content(5, 0, 1, 1, "", 0, 0, 0, 0, 1, b"x" * 160)
+        content = Content(5, 0, 1, 1, "", 0, 0, 0, 1, b"x" * 160)
         now = time.time()
         message = Message(
             self._next,
             1,
             1,
             State.QUEUED,
+            0,
             None,
             "InfoSMS",
             f"385{self._next % 10**9:09}",

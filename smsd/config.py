@@ -43,6 +43,8 @@ class Smpp(_Section, frozen=True):
     listen: tuple[str, ...] = ()
     system_id: Annotated[str, msgspec.Meta(min_length=1, max_length=15, pattern="^[ -~]*$")] = "smsd"
     limits: SmppLimits = SmppLimits()
+    client_ca: str = ""
+    """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
 
 
 class Http(_Section, frozen=True):
@@ -50,6 +52,8 @@ class Http(_Section, frozen=True):
 
     listen: tuple[str, ...] = ()
     body: Positive = 1 << 20
+    client_ca: str = ""
+    """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
 
 
 class Tls(_Section, frozen=True):

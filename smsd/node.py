@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from OpenSSL.crypto import Error as PemError
-from twisted.application import strports
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -26,21 +24,12 @@ from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
 from smsd.http_api.site import site
-from smsd.services.accounts import Accounts
-from smsd.services.deadlines import Deadlines
-from smsd.services.dispatch import Dispatch
-from smsd.services.gathering import Gathering
-from smsd.services.ids import MessageIds
-from smsd.services.reports import Reports
-from smsd.services.routing import Routing
-from smsd.services.settings import Administration, SettingError, Settings
-from smsd.services.submission import Submission
-from smsd.services.tracking import Tracking
+from smsd.ports.endpoints import port
+from smsd.services.core import Bounds, Core
+from smsd.services.settings import Administration, SettingError
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
 from smsd.store.engine import Engine, NodeAlreadyRunning, SchemaTooNew, StoreUnavailable
-from smsd.store.journal import Journal
-from smsd.store.messages import Messages
 from smsd.store.open import UnknownDatabase, engine
 
 PATIENCE = 15.0
@@ -48,8 +37,6 @@ PATIENCE = 15.0
 SWITCH_INTERVAL = 0.0005
 """Seconds after which the thread that commits may take the interpreter's lock from a busy reactor."""
 
-BACKLOG = 1024
-"""How many clients may dial in at once: all of them, after a restart."""
 LOOPBACK = "interface=127.0.0.1"
 DEMO = FirstAccount("demo", "demo")
 """The account of the sample configuration, whose password is no secret."""
@@ -114,16 +101,14 @@ class Storage(Service):
         node.engine.guard(self._taken)
         await node.engine.open()
         self._open = True
-        node.ids.newest = await node.messages.newest_id()
         await node.first_start()
-        await node.gathering.resume(node.messages)
-        await node.dispatch.resume()
-        await node.settings.load()
+        await node.core.resume()
+        await node.core.settings.load()
         node.begin()
 
     async def _end(self) -> None:
         if self._open:
-            await self._node.journal.drain()
+            await self._node.core.journal.drain()
         await self._node.engine.close()
 
     def _taken(self) -> None:
@@ -165,19 +150,9 @@ class Node(InOrder):
             raise ConfigError(f"{file}: state: the folder can't be used: {error}.") from error
         except UnknownDatabase as error:
             raise ConfigError(f"{file}: database: {error}.") from error
-        self.messages = Messages(self.engine)
-        self.journal = Journal(self.engine, reactor, config.queue.unstored)
-        self.settings = Settings(self.engine, reactor)
-        self.ids = MessageIds(reactor)
-        self.accounts = Accounts(deferToThread)
-        self.routing = Routing()
-        self.reports = Reports(self.journal, self.messages, reactor, config.queue.receipts)
-        tracking = Tracking(self.journal, self.messages, self.reports, reactor)
-        self.dispatch = Dispatch(
-            self.journal, self.messages, self.reports, tracking, reactor, config.queue.messages
-        )
-        self.submission = Submission(self.routing, self.ids, self.journal, self.dispatch, reactor)
-        self.gathering = Gathering(self.submission, self.journal, self.dispatch, self.reports, reactor)
+        queue = config.queue
+        bounds = Bounds(queue.unstored, queue.messages, queue.receipts)
+        self.core = Core(self.engine, reactor, deferToThread, bounds)
         self._assemble()
 
     def privilegedStartService(self) -> None:
@@ -196,48 +171,43 @@ class Node(InOrder):
         config = self.config
         limits = config.smpp.limits
         times = session.Limits(limits.bind, limits.enquire, limits.response, limits.pdu)
-        channels = Channels(self.dispatch, self.reactor, times)
-        self._deadlines = Deadlines(self.messages, self.dispatch, self.reports, self.reactor)
+        channels = Channels(self.core.dispatch, self.reactor, times)
         listener = Listener(
-            self.accounts,
-            self.submission,
-            self.gathering,
-            self.reports,
-            self.reactor,
+            self.core,
             config.smpp.system_id,
             Limits(times, limits.unanswered, limits.receipts, limits.connections, limits.unbound),
         )
-        api = HttpApi(self.accounts, self.submission, self.reports, self.ids)
-        for apply in (self.accounts.apply, self.routing.apply, channels.apply, listener.apply):
-            self.settings.use(apply)
+        api = HttpApi(self.core)
+        for user in (channels, listener):
+            self.core.settings.use(user.apply)
         self.addService(Storage(self))
         self.addService(channels)
         self.addService(Sessions(listener))
         web = site(api, config.http.body)
-        for key, factory, descriptions in (
-            ("smpp.listen", listener, config.smpp.listen),
-            ("http.listen", web, config.http.listen),
+        for key, factory, section in (
+            ("smpp.listen", listener, config.smpp),
+            ("http.listen", web, config.http),
         ):
-            for description in descriptions:
-                self.addService(self._port(key, description, factory))
+            for description in section.listen:
+                self.addService(self._port(key, description, factory, section.client_ca))
 
-    def _port(self, key: str, description: str, factory: Any) -> IService:
+    def _port(self, key: str, description: str, factory: Any, client_ca: str) -> IService:
         """Return the service of one listener; an ``ssl`` one without a certificate gets the node's."""
-        if description.startswith("ssl:") and "privateKey=" not in description:
-            tls = self.config.tls
-            if tls.certificate and tls.key:
-                certificate, key_file = (self.file.parent / tls.certificate, self.file.parent / tls.key)
-            else:
-                certificate, key_file = self_signed(self.folder)
-            description += f":privateKey={_escaped(key_file)}:certKey={_escaped(certificate)}"
-        if description.startswith(("tcp:", "ssl:")) and "backlog=" not in description:
-            description += f":backlog={BACKLOG}"
+        folder = self.file.parent
+        authorities = folder / client_ca if client_ca else None
         try:
-            return strports.service(description, factory, reactor=self.reactor)
-        except (ValueError, TypeError, OSError, PemError) as error:
+            return port(description, factory, self.reactor, folder, self._certificate, authorities)
+        except (ValueError, TypeError, OSError) as error:
             raise ConfigError(
                 f"{self.file}: {key}: {description!r} is no endpoint that can be used: {error}."
             ) from error
+
+    def _certificate(self) -> tuple[Path, Path]:
+        """Return the files of the node's certificate and key."""
+        tls = self.config.tls
+        if tls.certificate and tls.key:
+            return self.file.parent / tls.certificate, self.file.parent / tls.key
+        return self_signed(self.folder)
 
     async def first_start(self) -> None:
         """Give a new, empty database the rows that the configuration has for it.
@@ -267,7 +237,7 @@ class Node(InOrder):
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.freeze()
         gc.set_threshold(*COLLECTION)
-        self._deadlines.setServiceParent(self)
+        self.core.deadlines.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
             smpp=", ".join(self.config.smpp.listen) or "none",
@@ -291,8 +261,3 @@ def _fail() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)
-
-
-def _escaped(path: Path) -> str:
-    """Return a path as it stands in an endpoint's description."""
-    return str(path).replace("\\", "\\\\").replace(":", "\\:")

@@ -22,16 +22,8 @@ from twisted.test.iosim import connect as iosim_connect
 
 from smsd.channels.registry import Channels
 from smsd.http_api.app import HttpApi
-from smsd.services.accounts import Accounts
-from smsd.services.deadlines import Deadlines
-from smsd.services.dispatch import Dispatch
-from smsd.services.gathering import Gathering
-from smsd.services.ids import MessageIds
-from smsd.services.reports import Reports
-from smsd.services.routing import Routing
-from smsd.services.settings import Administration, Settings
-from smsd.services.submission import Submission
-from smsd.services.tracking import Tracking
+from smsd.services.core import Bounds, Core
+from smsd.services.settings import NEW_ACCOUNT, Administration
 from smsd.smpp import session
 from smsd.smpp.codec import HEADER, decode, encode
 from smsd.smpp.pdu import (
@@ -53,8 +45,6 @@ from smsd.smpp.pdu import (
 from smsd.smpp.status import ESME_ROK
 from smsd.smpp_server.listener import Limits, Listener, Sessions
 from smsd.store.engine import Call, Query, Row
-from smsd.store.journal import Journal
-from smsd.store.messages import Messages
 from smsd.store.settings import SettingsTables
 from smsd.store.sqlite import SqliteEngine
 
@@ -481,15 +471,8 @@ def database(kind: str, options: str) -> bytes:
 
 def add_account(engine: SqliteEngine, system_id: str, **columns: int | str) -> int:
     """Add an account whose password costs nothing to check."""
-    row: dict[str, int | str | None] = {
-        "system_id": system_id,
-        "password": HASH,
-        "enabled": 1,
-        "sessions": 4,
-        "standard_receipts": 0,
-        "currency": "EUR",
-    }
-    return result(SettingsTables(engine).insert("account", row | columns))
+    row = NEW_ACCOUNT | {"system_id": system_id, "password": HASH} | columns
+    return result(SettingsTables(engine).insert("account", row))
 
 
 class Stack:
@@ -514,40 +497,21 @@ class Stack:
             options = {"endpoint": f"tcp:127.0.0.1:{PORT}", "system_id": "smsd", "password": "pw"} | options
         self.file.write_bytes(database(kind, msgspec.json.encode(options).decode()))
         result(self.engine.open())
-        self.messages = Messages(self.engine)
-        self.journal = Journal(self.engine, network, unstored)
-        self.settings = Settings(self.engine, network)
         self.administration = Administration(self.engine)
         self.hashing = Worker()
-        self.accounts = Accounts(self.hashing.run)
-        self.routing = Routing()
-        self.ids = MessageIds(network)
-        self.reports = Reports(self.journal, self.messages, network, held)
-        tracking = Tracking(self.journal, self.messages, self.reports, network)
-        self.dispatch = Dispatch(self.journal, self.messages, self.reports, tracking, network, held)
-        self.submission = Submission(self.routing, self.ids, self.journal, self.dispatch, network)
-        self.gathering = Gathering(self.submission, self.journal, self.dispatch, self.reports, network)
-        self.listener = Listener(
-            self.accounts,
-            self.submission,
-            self.gathering,
-            self.reports,
-            network,
-            "smsd",
-            limits or Limits(),
-        )
-        self.channels = Channels(self.dispatch, network, session.Limits())
+        self.core = Core(self.engine, network, self.hashing.run, Bounds(unstored, held, held))
+        self.listener = Listener(self.core, "smsd", limits or Limits())
+        self.channels = Channels(self.core.dispatch, network, session.Limits())
         self.sessions = Sessions(self.listener)
-        self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, network)
-        self.api = HttpApi(self.accounts, self.submission, self.reports, self.ids)
-        for apply in (self.accounts.apply, self.routing.apply, self.channels.apply, self.listener.apply):
-            self.settings.use(apply)
+        self.api = HttpApi(self.core)
+        for user in (self.channels, self.listener):
+            self.core.settings.use(user.apply)
         self.smsc = FakeSmsc(network)
         network.ports[PORT] = self.smsc
         self.sessions.startService()
         self.channels.startService()
-        self.deadlines.startService()
-        result(self.settings.load())
+        self.core.deadlines.startService()
+        result(self.core.settings.load())
         network.settle()
 
     def add_account(self, system_id: str, **columns: int | str) -> int:
@@ -585,8 +549,8 @@ class Stack:
 
     def close(self) -> None:
         """Stop the clockwork and close the files."""
-        if self.deadlines.running:
-            self.deadlines.stopService()
+        if self.core.deadlines.running:
+            self.core.deadlines.stopService()
         if self.sessions.running:
             self.sessions.stopService()
         result(self.engine.close())

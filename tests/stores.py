@@ -250,7 +250,7 @@ class Submitter:
 
 def content(body: bytes = b"hello", registered_delivery: int = 1) -> Content:
     """Return what sending needs of a message."""
-    return Content(1, 1, 1, 1, "", 0, 0, 0, 0, registered_delivery, body)
+    return Content(1, 1, 1, 1, "", 0, 0, 0, registered_delivery, body)
 
 
 def message(
@@ -273,6 +273,7 @@ def message(
         account_id,
         channel_id,
         state,
+        0,
         bulk_id,
         source,
         "385911234567",

@@ -12,11 +12,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("smsd.tap",),
     ("smsd.node",),
     ("smsd.cli",),
-    ("smsd.config", "smsd.certificate"),
+    ("smsd.config", "smsd.certificate", "smsd.ports"),
     ("smsd.smpp_server", "smsd.http_api", "smsd.channels"),
     ("smsd.services",),
     ("smsd.store",),
-    ("smsd.session_protocol",),
+    ("smsd.session_protocol", "smsd.peer"),
     ("smsd.sms", "smsd.numbering", "smsd.smpp"),
 )
 """The layers of the design, from the top down: imports point down, or within one place."""
@@ -91,7 +91,7 @@ def test_the_plugin_imports_nothing_of_smsd() -> None:
 
 def test_only_the_doors_name_the_reactor() -> None:
     named = [module for module in MODULES if breaches(module, "twisted.internet.reactor")]
-    assert set(named) <= {"smsd.tap", "smsd.cli.commands"}
+    assert set(named) <= {"smsd.tap", "smsd.cli.work"}
 
 
 def test_protocol_text_and_numbers_do_no_input_or_output() -> None:
@@ -139,6 +139,11 @@ def test_the_http_api_knows_no_smpp() -> None:
 
 def test_the_smpp_listeners_know_no_http() -> None:
     assert breaches_of(("smsd.smpp_server",), "smsd.http_api", "klein", "treq", "twisted.web", "json") == []
+
+
+def test_ports_and_peers_know_nothing_of_what_is_served() -> None:
+    found = breaches_of(("smsd.ports", "smsd.peer"), "smsd")
+    assert [name for name in found if "imports smsd.ports" not in name] == []
 
 
 def test_channels_know_no_clients() -> None:

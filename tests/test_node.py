@@ -18,6 +18,7 @@ from smsd.services.settings import Administration
 from smsd.store.settings import Rows
 from smsd.store.sqlite import SqliteEngine
 from smsd.tap import Options, makeService
+from tests.certificates import Authority
 from tests.peers import Worker, result
 
 
@@ -73,6 +74,9 @@ def test_certificates_of_one_s_own_are_used(tmp_path: Path) -> None:
         ('http.listen = ["ssl:8443:privateKey=/nowhere"]', "http.listen"),
         ('smpp.listen = ["ssl:8887"]\ntls = {certificate = "no.crt", key = "no.key"}', "smpp.listen"),
         ('smpp.listen = ["ssl:8887"]\ntls = {certificate = "smsd.toml", key = "smsd.toml"}', "smpp.listen"),
+        ('smpp = {listen = ["ssl:8887"], client_ca = "no.pem"}', "smpp.listen"),
+        ('http = {listen = ["haproxy:ssl:8443"], client_ca = "smsd.toml"}', "http.listen"),
+        ('smpp.listen = ["haproxy:pigeon:8888"]', "smpp.listen"),
         ('database = "oracle:x"', "database"),
         ('database = "sqlite:"', "database"),
         ('state = "smsd.toml/x"', "state"),
@@ -85,6 +89,18 @@ def test_a_setting_that_cannot_be_used_ends_the_start_with_the_file_and_the_key(
     with pytest.raises(UsageError) as caught:
         makeService(options(tmp_path, text), MemoryReactorClock())
     assert str(caught.value).startswith(f"{tmp_path / 'smsd.toml'}: {key}: ")
+
+
+def test_a_key_that_is_not_the_certificate_s_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
+    certificate, _ = Authority().sign("one").write(tmp_path, "one")
+    _, key = Authority().sign("other").write(tmp_path, "other")
+    text = 'smpp.listen = ["ssl:8887"]\n[tls]\ncertificate = "one.crt"\nkey = "other.key"\n'
+    with pytest.raises(UsageError) as caught:
+        makeService(options(tmp_path, text), MemoryReactorClock())
+    assert str(caught.value) == (
+        f"{tmp_path / 'smsd.toml'}: smpp.listen: 'ssl:8887' is no endpoint that can be used: "
+        f"the key {key} does not belong to the certificate {certificate}."
+    )
 
 
 def test_a_password_of_the_database_is_not_shown(tmp_path: Path) -> None:

@@ -248,6 +248,7 @@ class Link(SessionProtocol):
             # A message from a subscriber has nowhere to go here, and must not seem to be taken.
             self._respond(pdu, status.ESME_RX_R_APPN)
         elif not parsed.final:
+            self._channel.outbox.on_the_way(parsed.message_id, outcome(parsed).error)
             self._respond(pdu, status.ESME_ROK)
         else:
             self._channel.outbox.receipt(

@@ -10,6 +10,7 @@ from smsd.services.statuses import (
     GSM_ERRORS,
     MESSAGE_CANCELED,
     NO_ERROR,
+    PENDING_WAITING_DELIVERY,
     SYSTEM_FAILURE,
     UNDELIVERABLE_NOT_DELIVERED,
     UNDELIVERABLE_REJECTED_OPERATOR,
@@ -46,10 +47,14 @@ _STATUSES = {
     MessageState.UNDELIVERABLE: UNDELIVERABLE_NOT_DELIVERED,
     MessageState.UNKNOWN: EXPIRED_UNKNOWN,
     MessageState.REJECTED: UNDELIVERABLE_REJECTED_OPERATOR,
+    MessageState.ENROUTE: PENDING_WAITING_DELIVERY,
+    MessageState.ACCEPTED: PENDING_WAITING_DELIVERY,
 }
 _DEFAULT_ERRORS = {
     MessageState.EXPIRED: VALIDITY_EXPIRED,
     MessageState.DELETED: MESSAGE_CANCELED,
+    MessageState.ENROUTE: NO_ERROR,
+    MessageState.ACCEPTED: NO_ERROR,
 }
 _GSM_NETWORK = 3
 
@@ -78,7 +83,7 @@ def submit_pdu(message: Message, number: int, now: float) -> SubmitSm:
         destination_addr=message.destination.encode("latin-1"),
         esm_class=esm_class,
         protocol_id=content.protocol_id,
-        priority_flag=content.priority,
+        priority_flag=message.priority,
         validity_period=times.relative(max(1.0, message.expires_at - now)),
         registered_delivery=RECEIPT_WANTED,
         data_coding=content.data_coding,
@@ -98,7 +103,7 @@ def refusal(command_status: int) -> tuple[bool, int]:
 
 
 def outcome(receipt: ParsedReceipt) -> Outcome:
-    """Return what a final receipt says: a message status and a GSM error code."""
+    """Return what a receipt says: a message status and a GSM error code."""
     state = MessageState(receipt.state)
     if state == MessageState.DELIVERED:
         return Outcome(DELIVERED_TO_HANDSET, NO_ERROR)

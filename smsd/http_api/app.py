@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TypeVar
@@ -14,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from smsd.http_api.errors import ApiError, bad_request, invalid, unauthorized, unavailable
+from smsd.http_api.errors import ApiError, bad_request, invalid, too_many, unauthorized, unavailable
 from smsd.http_api.models import (
     STATUS_ANSWERS,
     Reports,
@@ -24,11 +25,11 @@ from smsd.http_api.models import (
     report_of,
 )
 from smsd.numbering.addresses import is_numeric
-from smsd.services import reports
-from smsd.services.accounts import Accounts, UnknownAccount, WrongPassword
-from smsd.services.ids import MessageIds
+from smsd.services.accounts import UnknownAccount, WrongPassword
+from smsd.services.backlog import OverRate, QueueFull
+from smsd.services.core import Core
 from smsd.services.statuses import MISSING_TO, REJECTED_DESTINATION
-from smsd.services.submission import Refused, Request, Submission
+from smsd.services.submission import Refused, Request
 from smsd.sms.coding import encode
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
@@ -41,6 +42,8 @@ DESTINATIONS = 1000
 """How many destinations a request may have."""
 REPORTS, MOST_REPORTS = 50, 1000
 """How many reports an answer has by default, and at most."""
+QUEUE_RETRY_AFTER = 10
+"""Seconds after which an account whose queue was full may try again."""
 RETRY_AFTER = 1
 """Seconds after which a request that found smsd busy may be repeated."""
 INTERNATIONAL, ALPHANUMERIC, ISDN = 1, 5, 1
@@ -78,13 +81,8 @@ class HttpApi:
     log = Logger()
     app = Klein()
 
-    def __init__(
-        self, accounts: Accounts, submission: Submission, reports: reports.Reports, ids: MessageIds
-    ) -> None:
-        self._accounts = accounts
-        self._submission = submission
-        self._reports = reports
-        self._ids = ids
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     @app.route("/sms/1/text/single", methods=["POST", "PUT"])
     async def text_single(self, request: IRequest) -> bytes:
@@ -94,7 +92,7 @@ class HttpApi:
         destinations = body.destinations()
         if len(destinations) > DESTINATIONS:
             raise bad_request(f"[to : Number of destinations is limited to {DESTINATIONS}.]")
-        bulk_id = str(self._ids.next()) if len(destinations) > 1 else None
+        bulk_id = str(self._core.ids.next()) if len(destinations) > 1 else None
         sender = body.sender or ""
         encoded = encode(body.text or "")
         numeric = is_numeric(sender)
@@ -104,7 +102,6 @@ class HttpApi:
             INTERNATIONAL,
             ISDN,
             "",
-            0,
             0,
             0,
             encoded.data_coding,
@@ -123,7 +120,7 @@ class HttpApi:
         account = await self._account(request)
         if request.method == b"HEAD":  # Nobody would see the reports, and each is given once.
             return _answer(request, Reports([]))
-        found = await self._reports.fetch(
+        found = await self._core.reports.fetch(
             account.id,
             _values(request, b"bulkId"),
             [_message_id(one) for one in _values(request, b"messageId")],
@@ -149,14 +146,14 @@ class HttpApi:
         """Return the account that the request is authorized for."""
         name, password = request.getUser(), request.getPassword()
         try:
-            return await self._accounts.authenticate(name.decode(), password.decode())
+            return await self._core.accounts.authenticate(name.decode(), password.decode())
         except (UnknownAccount, WrongPassword, UnicodeDecodeError):
             raise unauthorized() from None
 
     async def _send(self, requests: Sequence[Request]) -> list[SentMessage]:
         """Hand the messages in, and return what became of each once all are on disk."""
         storing = _Storing()
-        self._submission.admit(requests[0].account, len(requests))
+        self._core.submission.admit(requests[0].account, len(requests))
         answers = [self._submit(request, storing) for request in requests]
         if storing.waiting:
             await storing.done
@@ -166,12 +163,12 @@ class HttpApi:
         if not request.destination:
             return SentMessage("", STATUS_ANSWERS[MISSING_TO])
         try:
-            message = self._submission.submit(request, storing)
+            message = self._core.submission.submit(request, storing)
         except Refused as refused:
             if refused.status == REJECTED_DESTINATION:
                 return SentMessage(request.destination, STATUS_ANSWERS[refused.status])
             message = refused.message
-            self._submission.refuse(message, storing)
+            self._core.submission.refuse(message, storing)
         storing.waiting += 1
         return SentMessage(
             message.destination, STATUS_ANSWERS[message.status], message.segments, str(message.id)
@@ -182,6 +179,10 @@ def _known(problem: BaseException | None) -> ApiError | None:
     """Return the API's error for an exception that is nobody's mistake in smsd."""
     if isinstance(problem, StoreUnavailable | Overloaded):
         return unavailable(RETRY_AFTER)
+    if isinstance(problem, OverRate):
+        return too_many(math.ceil(problem.seconds))
+    if isinstance(problem, QueueFull):
+        return too_many(QUEUE_RETRY_AFTER)
     if isinstance(problem, MethodNotAllowed):
         allowed = ", ".join(sorted(problem.valid_methods or ()))
         return ApiError(405, "METHOD_NOT_ALLOWED", f"Allowed here: {allowed}.", {"Allow": allowed})

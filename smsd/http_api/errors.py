@@ -40,6 +40,12 @@ def unavailable(seconds: int) -> ApiError:
     return ApiError(503, "SERVICE_UNAVAILABLE", "The service is busy: repeat the request.", headers)
 
 
+def too_many(seconds: int) -> ApiError:
+    """Return the error for an account that sends more than it may."""
+    headers = {"Retry-After": str(seconds)}
+    return ApiError(429, "TOO_MANY_REQUESTS", "The account sends too much: repeat it later.", headers)
+
+
 def invalid(error: msgspec.DecodeError) -> ApiError:
     """Return the error for a body that is no JSON, or has a field of a wrong type: ``[field : message]``."""
     match = re.fullmatch(r"(.*) - at `\$\.?(.*)`", str(error))

@@ -7,15 +7,23 @@ from functools import lru_cache
 
 # The most that GSM allows an alphanumeric sender is 11 characters (3GPP TS 23.040, 9.1.2.5).
 
-_destination = re.compile(r"\+?([1-9][0-9]{4,14})").fullmatch
+_destination = re.compile(r"(?:\+|00)?([1-9][0-9]{4,14})").fullmatch
 _numeric = re.compile(r"\+?([0-9]{3,14})").fullmatch
 _alphanumeric = re.compile(r"[A-Za-z0-9 !#$%&'()*+,\-./:;<=>?@_]{3,11}").fullmatch
 
 
 def destination(address: str) -> str | None:
-    """Return a number's E.164 digits, without the leading plus; ``None`` if it is no number (E.164, 6.1)."""
+    """Return the E.164 digits of an international number; ``None`` if it is none (E.164, 6.1).
+
+    A plus, or the 00 that most countries dial in its place, may lead it.
+    """
     match = _destination(address)
     return match[1] if match else None
+
+
+def national(address: str, country: str) -> str:
+    """Return a national number in the international form: without its trunk 0, behind its country's code."""
+    return country + address.removeprefix("0")
 
 
 @lru_cache(4096)

@@ -67,7 +67,7 @@ class Deadlines(Service):
 
     async def _look(self) -> None:
         now = self._clock.seconds()
-        for channel_id, account_id in set(await self._messages.due(now, DUE)):
-            self._dispatch.outbox(channel_id).look(account_id)
+        for queue in set(await self._messages.due(now, DUE)):
+            self._dispatch.look(queue)
         for message in await self._messages.expired(now, EXPIRED):
             self._reports.end(message, ENDS[State(message.state)], VALIDITY_EXPIRED)

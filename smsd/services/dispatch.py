@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
+from smsd.services.backlog import Backlog
 from smsd.services.reports import Reports
 from smsd.services.statuses import (
     EXPIRED_EXPIRED,
@@ -16,14 +17,17 @@ from smsd.services.statuses import (
 from smsd.services.tracking import Outcome, Tracking
 from smsd.services.window import Window
 from smsd.store.journal import Journal
-from smsd.store.messages import Message, Messages, State
+from smsd.store.messages import Message, Messages, Queue, State
 
 FIRST_RETRY, LAST_RETRY = 60.0, 3600.0
 """Seconds until a message that an operator refuses for the time being is tried again: doubled each time."""
 
 
 class Outbox:
-    """The messages that wait for one channel: a window for each account, served in turn.
+    """The messages that wait for one channel: windows for each account, served in turn.
+
+    An account has a window for each priority it uses, and the highest comes first; its priority gives it
+    nothing before other accounts.
 
     The channel takes messages as its own window allows and says what became of each: :meth:`taken` for
     every segment, or :meth:`refused`, or :meth:`put_back`.
@@ -36,6 +40,7 @@ class Outbox:
         messages: Messages,
         reports: Reports,
         tracking: Tracking,
+        backlog: Backlog,
         clock: IReactorTime,
         size: int,
     ) -> None:
@@ -44,9 +49,12 @@ class Outbox:
         self._messages = messages
         self._reports = reports
         self._tracking = tracking
+        self._backlog = backlog
         self._clock = clock
         self._size = size
-        self._windows: dict[int, Window] = {}
+        self._windows: dict[
+            int, dict[int, Window[Message]]
+        ] = {}  # By account and priority, the highest first.
         self._turns: deque[int] = deque()
         self._in_turn: set[int] = set()
         self.unsettled = 0
@@ -62,19 +70,22 @@ class Outbox:
 
     def offer(self, message: Message) -> None:
         """Add a message that has just been stored."""
-        if self._window(message.account_id).offer(message):
+        if self._window(message.account_id, message.priority).offer(message):
             self._ready(message.account_id)
 
-    def look(self, account_id: int) -> None:
+    def look(self, account_id: int, priority: int) -> None:
         """Take note that messages of an account may wait in the table."""
-        self._window(account_id).look()
+        self._window(account_id, priority).look()
 
     def take(self) -> Message | None:
         """Return the next message to send, each account's in its turn, or ``None``."""
         while self._turns:
             account_id = self._turns[0]
-            message = self._windows[account_id].take()
-            if message is None:
+            for window in self._windows[account_id].values():
+                message = window.take()
+                if message is not None:
+                    break
+            else:
                 self._turns.popleft()
                 self._in_turn.discard(account_id)
                 continue
@@ -113,44 +124,56 @@ class Outbox:
         message.error = error
         if message.due_at >= message.expires_at:
             message.due_at = message.expires_at
-        window = self._windows[message.account_id]
+        window = self._window_of(message)
         self._journal.postponed(message, lambda _: window.settle(message.id))
+        self._reports.waiting(message, error)
 
     def put_back(self, message: Message) -> None:
         """Take back a message that could not be handed over: it is its account's next one."""
-        self._windows[message.account_id].put_back(message)
+        self._window_of(message).put_back(message)
         self._ready(message.account_id)
 
     def receipt(self, operator_id: str, outcome: Outcome, acknowledge: Callable[[], None]) -> None:
         """Take the operator's word on the end of a segment."""
         self._tracking.receipt(self.channel_id, operator_id, outcome, acknowledge)
 
+    def on_the_way(self, operator_id: str, error: int) -> None:
+        """Take the operator's word that a segment is not delivered yet."""
+        self._tracking.on_the_way(self.channel_id, operator_id, error)
+
     def _sent(self, message: Message) -> None:
         """Take note that the operator has taken all of a message."""
         message.state = State.SENT
         message.sent_at = self._clock.seconds()
+        self._backlog.left(message.account_id)
         self.unsettled += 1
         self._journal.sent(message.id, message.sent_at, lambda _: self._settled(message))
 
     def _settled(self, message: Message) -> None:
         self.unsettled -= 1
-        self._windows[message.account_id].settle(message.id)
+        self._window_of(message).settle(message.id)
         if self._turns:
             self._wake_soon()
 
     def _end(self, message: Message, status: int, error: int) -> None:
-        window = self._windows[message.account_id]
+        window = self._window_of(message)
         self._reports.end(message, status, error, lambda: window.settle(message.id))
 
-    def _window(self, account_id: int) -> Window:
-        window = self._windows.get(account_id)
+    def _window_of(self, message: Message) -> Window[Message]:
+        return self._windows[message.account_id][message.priority]
+
+    def _window(self, account_id: int, priority: int) -> Window[Message]:
+        windows = self._windows.get(account_id, {})
+        window = windows.get(priority)
         if window is None:
-            window = self._windows[account_id] = Window(
+            queue = Queue(self.channel_id, account_id, priority)
+            window = Window(
                 self._clock,
                 self._size,
-                lambda limit: self._messages.queued(self.channel_id, account_id, limit),
+                lambda limit: self._messages.queued(queue, limit),
                 lambda: self._ready(account_id),
             )
+            self._windows[account_id] = dict(sorted((windows | {priority: window}).items(), reverse=True))
         return window
 
     def _ready(self, account_id: int) -> None:
@@ -180,22 +203,28 @@ class Dispatch:
         messages: Messages,
         reports: Reports,
         tracking: Tracking,
+        backlog: Backlog,
         clock: IReactorTime,
         size: int,
     ) -> None:
-        """Hold at most ``size`` messages an account and channel in memory; more wait in the table."""
+        """Hold at most ``size`` messages of a queue in memory; more wait in the table."""
         self._journal = journal
         self._messages = messages
         self._reports = reports
         self._tracking = tracking
+        self._backlog = backlog
         self._clock = clock
         self._size = size
         self._outboxes: dict[int, Outbox] = {}
 
     async def resume(self) -> None:
         """Take up what was queued when the node last stopped."""
-        for channel_id, account_id in await self._messages.queues():
-            self.outbox(channel_id).look(account_id)
+        for queue in await self._messages.queues():
+            self.look(queue)
+
+    def look(self, queue: Queue) -> None:
+        """Take note that messages of a queue may wait in the table."""
+        self.outbox(queue.channel_id).look(queue.account_id, queue.priority)
 
     def outbox(self, channel_id: int) -> Outbox:
         """Return what waits for a channel."""
@@ -207,6 +236,7 @@ class Dispatch:
                 self._messages,
                 self._reports,
                 self._tracking,
+                self._backlog,
                 self._clock,
                 self._size,
             )

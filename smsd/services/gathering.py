@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from smsd.services.backlog import Backlog
 from smsd.services.dispatch import Dispatch
 from smsd.services.reports import Reports
 from smsd.services.statuses import NOT_SUBMITTED, REJECTED_INVALID_UDH, UNDELIVERABLE_NOT_SENT
@@ -46,12 +47,14 @@ class Gathering:
         submission: Submission,
         journal: Journal,
         dispatch: Dispatch,
+        backlog: Backlog,
         reports: Reports,
         clock: IReactorTime,
     ) -> None:
         self._submission = submission
         self._journal = journal
         self._dispatch = dispatch
+        self._backlog = backlog
         self._reports = reports
         self._clock = clock
         self._incomplete: dict[Key, _Incomplete] = {}
@@ -88,7 +91,9 @@ class Gathering:
         missing = None if incomplete.on_disk else incomplete.message
         storing = _Part(self, incomplete, place.number, submitter)
         if place.number not in incomplete.parts and len(parts) == place.total:
-            whole = _joined(incomplete.message, parts, request, self._clock.seconds())
+            whole = self._submission.fitted(
+                _joined(incomplete.message, parts, request, self._clock.seconds())
+            )
             self._journal.gathered(whole, storing, missing)
             self._forget(key)  # The next part of this reference is another message's.
         else:
@@ -98,7 +103,9 @@ class Gathering:
 
     def stored(self, message: Message) -> None:
         """Take note that a part is on disk; with the last one the message goes on its way."""
-        self._dispatch.offer(message)
+        if message.state != State.GATHERING:
+            self._backlog.joined(message.account_id)
+            self._dispatch.offer(message)
 
     def wait_for(self, incomplete: _Incomplete) -> None:
         """Wait for the parts that a message lacks, unless another one waits under the same reference."""

@@ -2,146 +2,91 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
+from smsd.services.backlog import Backlog
+from smsd.services.deliveries import Deliveries, Kind
+from smsd.services.ids import MessageIds
 from smsd.services.statuses import DELIVERED_GROUP, STATUSES
-from smsd.services.window import Window
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Report, State
 
+INTERMEDIATE = 0x10
+"""The bit of registered_delivery that asks for intermediate notifications (SMPP 3.4, 5.2.17)."""
 FAILURES_ONLY = 2
 """registered_delivery's low bits when a receipt is wanted for a failure only (SMPP 3.4, 5.2.17)."""
 
 
-class Receiver(Protocol):
-    """A session of a client that takes receipts."""
+class Notice(NamedTuple):
+    """That a message is not delivered yet: for a client who wants to hear of that, if it is bound."""
 
-    @property
-    def room(self) -> int:
-        """How many more receipts the session takes now."""
-
-    def deliver(self, message: Message) -> None:
-        """Send the receipt of a final message.
-
-        The session answers with :meth:`Reports.acknowledged` or :meth:`Reports.returned`.
-        """
-
-
-class Receipts:
-    """The receipts owed to one account, spread evenly over its sessions that take them."""
-
-    def __init__(
-        self, clock: IReactorTime, size: int, read: Callable[[int], Awaitable[list[Message]]]
-    ) -> None:
-        self._clock = clock
-        self.window = Window(clock, size, read, self.hand_out_soon)
-        self.receivers: deque[Receiver] = deque()
-        self._due = False
-
-    def hand_out_soon(self) -> None:
-        """Hand out what there is at the end of this turn of the reactor, with all that comes until then."""
-        if not self._due:
-            self._due = True
-            self._clock.callLater(0, self._hand_out)
-
-    def _hand_out(self) -> None:
-        """Give each session with room a receipt in its turn, as long as there are any."""
-        self._due = False
-        window = self.window
-        with_room = deque((receiver, receiver.room) for receiver in self.receivers)
-        while with_room and len(window):
-            receiver, room = with_room.popleft()
-            if room <= 0:
-                continue
-            message = window.take()
-            if message is None:
-                break
-            self.receivers.remove(receiver)
-            self.receivers.append(receiver)
-            receiver.deliver(message)
-            with_room.append((receiver, room - 1))
+    id: int
+    message: Message
+    error: int
+    at: float
 
 
 class Reports:
     """Makes messages final and sees their reports through to acknowledgement."""
 
-    log = Logger()
-
-    def __init__(self, journal: Journal, messages: Messages, clock: IReactorTime, size: int) -> None:
-        """Hold at most ``size`` receipts an account in memory; more wait in the table."""
+    def __init__(
+        self,
+        journal: Journal,
+        messages: Messages,
+        deliveries: Deliveries,
+        backlog: Backlog,
+        ids: MessageIds,
+        clock: IReactorTime,
+    ) -> None:
         self._journal = journal
         self._messages = messages
+        self._deliveries = deliveries
+        self._backlog = backlog
+        self._ids = ids
         self._clock = clock
-        self._size = size
-        self._receipts: dict[int, Receipts] = {}
+        deliveries.add_kind(
+            Kind(
+                Message,
+                messages.owed,
+                lambda message, after: journal.reported(message.id, clock.seconds(), after),
+                lambda message, after: journal.set_aside(message.id, after),
+            )
+        )
+        # Notices are nowhere but in memory.
+        deliveries.add_kind(Kind(Notice, _none, lambda _, after: after(True), lambda _, after: after(True)))
 
     def end(self, message: Message, status: int, error: int, after: Callable[[], None] | None = None) -> None:
         """Give a message its final status, unless it has one; call ``after`` once that is on disk."""
         done_at = self._clock.seconds()
         report = _owed(message, status)
-        if message.state == State.GATHERING:
+        gathering = message.state == State.GATHERING
+        if gathering:
             self._journal.forget_parts(message.id)
 
         def on_disk(made_final: bool) -> None:
             if made_final:
                 message.state, message.report = State.FINAL, report
                 message.status, message.error, message.done_at = status, error, done_at
+                if message.sent_at is None and not gathering:
+                    self._backlog.left(message.account_id)
                 if report == Report.RECEIPT:
-                    receipts = self._receipts.get(message.account_id)
-                    if receipts is not None and receipts.window.offer(message):
-                        receipts.hand_out_soon()
-            elif message.account_id in self._receipts:
+                    self._deliveries.offer(message.account_id, message)
+            else:
                 # A commit whose answer was lost may have made it final: then only the table knows it is owed.
-                self._receipts[message.account_id].window.look()
+                self._deliveries.look(message.account_id, Message)
             if after is not None:
                 after()
 
         self._journal.final(message.id, status, error, done_at, report, on_disk)
 
-    def receiver_bound(self, account_id: int, receiver: Receiver) -> None:
-        """Count a session in that takes the account's receipts, and let it have those that wait."""
-        receipts = self._receipts.get(account_id)
-        if receipts is None:
-            receipts = self._receipts[account_id] = Receipts(
-                self._clock, self._size, lambda limit: self._messages.owed(account_id, limit)
-            )
-        receipts.receivers.append(receiver)
-        receipts.window.look()
-        receipts.hand_out_soon()
-
-    def receiver_gone(self, account_id: int, receiver: Receiver) -> None:
-        """Count a session out; with the last one the account's receipts wait in the table."""
-        receipts = self._receipts[account_id]
-        receipts.receivers.remove(receiver)
-        if receipts.receivers:
-            receipts.hand_out_soon()
-            return
-        receipts.window.clear()
-        if receipts.window.idle:
-            del self._receipts[account_id]
-
-    def room(self, account_id: int) -> None:
-        """Take note that one of the account's sessions has room again."""
-        receipts = self._receipts.get(account_id)
-        if receipts is not None:
-            receipts.hand_out_soon()
-
-    def acknowledged(self, message: Message) -> None:
-        """Take note that a session has acknowledged a receipt."""
-        self._journal.reported(message.id, self._clock.seconds(), lambda _: self._settle(message))
-
-    def returned(self, message: Message) -> None:
-        """Take back a receipt that a session did not acknowledge: another one, or a later one, gets it."""
-        receipts = self._receipts.get(message.account_id)
-        if receipts is not None:
-            receipts.window.put_back(message)
-            if not receipts.receivers:
-                receipts.window.clear()
+    def waiting(self, message: Message, error: int) -> None:
+        """Tell a client who asked for it that a message is not delivered yet, for a reason that may pass."""
+        if message.report == Report.RECEIPT and message.content.registered_delivery & INTERMEDIATE:
+            notice = Notice(self._ids.next(), message, error, self._clock.seconds())
+            self._deliveries.offer(message.account_id, notice)
 
     async def fetch(
         self, account_id: int, bulk_ids: Sequence[str], ids: Sequence[int], limit: int
@@ -149,12 +94,9 @@ class Reports:
         """Return final messages that the account has not fetched yet; each is given once."""
         return await self._messages.fetch(account_id, bulk_ids, ids, limit, self._clock.seconds())
 
-    def _settle(self, message: Message) -> None:
-        receipts = self._receipts.get(message.account_id)
-        if receipts is not None:
-            receipts.window.settle(message.id)
-            if receipts.receivers:
-                receipts.hand_out_soon()
+
+async def _none(account_id: int, limit: int) -> list[Notice]:
+    return []
 
 
 def _owed(message: Message, status: int) -> int:

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
+from ipaddress import ip_network
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from smsd.services.accounts import hash_password
+from smsd.services.routing import ALPHABETS
 from smsd.store.engine import Engine, StoreRefused, StoreUnavailable
-from smsd.store.messages import Messages
+from smsd.store.messages import Message, Messages
 from smsd.store.settings import Account, Channel, Route, Rows, SettingsTables, Value
 
+BINDS = ("transmitter", "receiver", "transceiver")
+"""The kinds of bind that an account may be allowed."""
+NEW_ACCOUNT: dict[str, Value] = {
+    "enabled": 1,
+    "sessions": 4,
+    "binds": " ".join(BINDS),
+    "addresses": "",
+    "tls": 0,
+    "certificate": "",
+    "throughput": 0,
+    "unanswered": 0,
+    "queue": 0,
+    "standard_receipts": 0,
+    "receipts_to_submitter": 0,
+    "country": "",
+    "currency": "EUR",
+}
+"""What a new account has that is not said otherwise."""
+NUMBERS = {"sessions": 1000, "throughput": 1_000_000, "unanswered": 100_000, "queue": 1_000_000_000}
+"""The numbers among an account's columns, each from 0 to this."""
 AGAIN = 1.0
 """Seconds until settings that could not be read are read again."""
 
@@ -95,21 +117,22 @@ class Administration:
         Raises:
             SettingError: if a value won't do, or there is such an account.
         """
-        row: dict[str, Value] = {
-            "system_id": system_id,
-            "password": password,
-            "enabled": 1,
-            "sessions": 4,
-            "standard_receipts": 0,
-            "currency": "EUR",
-        }
-        return await self._insert("account", _account(row | columns), f"an account {system_id}")
+        row = {"system_id": system_id, "password": password}
+        return await self._insert("account", _account(NEW_ACCOUNT | row | columns), f"an account {system_id}")
 
     async def change_account(self, system_id: str, **columns: Value) -> None:
         """Change an account; raises as :meth:`add_account`."""
         account = await self.account(system_id)
         if columns:
             await self._tables.update("account", account.id, _account(columns))
+
+    async def receipts_set_aside(self, limit: int) -> list[Message]:
+        """Return messages whose receipts their accounts' sessions could not take, the oldest first."""
+        return await self._messages.set_aside(limit)
+
+    async def retry_receipts(self, message_id: int | None = None) -> int:
+        """Send a receipt that was set aside again, or all of them; return how many."""
+        return await self._messages.retry(message_id)
 
     async def remove_account(self, system_id: str) -> None:
         """Remove an account.
@@ -133,27 +156,26 @@ class Administration:
                 return account
         raise SettingError(f"There is no account {system_id}.")
 
-    async def add_channel(self, name: str, kind: str, options: str) -> int:
+    async def add_channel(self, name: str, kind: str, options: str, **columns: Value) -> int:
         """Add a channel with its kind's options as JSON, and return its id; raises as :meth:`add_account`."""
         if not re.fullmatch(r"[\w.-]{1,64}", name):
             raise SettingError(
                 f"A channel's name has letters, digits, dots and hyphens, up to 64: not {name!r}."
             )
-        row: dict[str, Value] = {"name": name, "kind": kind, "enabled": 1, "options": options}
-        return await self._insert("channel", row, f"a channel {name}")
+        row: dict[str, Value] = {
+            "name": name,
+            "kind": kind,
+            "enabled": 1,
+            "alphabets": " ".join(ALPHABETS),
+            "options": options,
+        }
+        return await self._insert("channel", _channel(row | columns), f"a channel {name}")
 
-    async def change_channel(
-        self, name: str, *, enabled: bool | None = None, options: str | None = None
-    ) -> None:
-        """Change a channel; raises as :meth:`add_account`."""
+    async def change_channel(self, name: str, **columns: Value) -> None:
+        """Change a channel; ``columns`` are those of :class:`Channel`. Raises as :meth:`add_account`."""
         channel = await self.channel(name)
-        row: dict[str, Value] = {}
-        if enabled is not None:
-            row["enabled"] = int(enabled)
-        if options is not None:
-            row["options"] = options
-        if row:
-            await self._tables.update("channel", channel.id, row)
+        if columns:
+            await self._tables.update("channel", channel.id, _channel(columns))
 
     async def remove_channel(self, name: str) -> None:
         """Remove a channel.
@@ -179,7 +201,7 @@ class Administration:
         raise SettingError(f"There is no channel {name}.")
 
     async def add_route(
-        self, channel: str, prefix: str = "", account: str | None = None, price: str = "0"
+        self, channel: str, prefix: str = "", account: str | None = None, price: str = "0", code: str = ""
     ) -> int:
         """Route a prefix to a channel, for an account or for all, and return the route's id.
 
@@ -190,16 +212,17 @@ class Administration:
             "account_id": (await self.account(account)).id if account else None,
             "channel_id": (await self.channel(channel)).id,
         }
-        row |= _route({"prefix": prefix, "price": price})
-        await self._prefix_is_free(row["account_id"], prefix)
+        row |= _route({"prefix": prefix, "price": price, "code": code})
+        await self._is_free(row["account_id"], code, prefix)
         return await self._insert("route", row, "such a route")
 
     async def change_route(self, number: int, *, channel: str | None = None, **columns: Value) -> None:
         """Change a route; raises as :meth:`add_route`."""
         route = await self._route(number)
         row = _route(columns)
-        if columns.get("prefix", route.prefix) != route.prefix:
-            await self._prefix_is_free(route.account_id, str(columns["prefix"]))
+        code, prefix = str(columns.get("code", route.code)), str(columns.get("prefix", route.prefix))
+        if (code, prefix) != (route.code, route.prefix):
+            await self._is_free(route.account_id, code, prefix)
         if channel is not None:
             row["channel_id"] = (await self.channel(channel)).id
         if row:
@@ -214,10 +237,12 @@ class Administration:
         await self._route(number)
         await self._tables.delete("route", number)
 
-    async def _prefix_is_free(self, account_id: Value, prefix: str) -> None:
+    async def _is_free(self, account_id: Value, code: str, prefix: str) -> None:
         for route in (await self.rows()).routes:
-            if (route.account_id, route.prefix) == (account_id, prefix):
-                raise SettingError(f"Route {route.id} has prefix {prefix!r} already, for the same account.")
+            if (route.account_id, route.code, route.prefix) == (account_id, code, prefix):
+                raise SettingError(
+                    f"Route {route.id} has prefix {prefix!r} already, for the same account and route code."
+                )
 
     async def _route(self, number: int) -> Route:
         for route in (await self.rows()).routes:
@@ -254,15 +279,58 @@ def _account(columns: dict[str, Value]) -> dict[str, Value]:
         if not re.fullmatch(r"[\x20-\x7e]{1,64}", password):
             raise SettingError("A password has 1 to 64 ASCII characters; for SMPP at most 8.")
         row["password"] = hash_password(password)
-    if "sessions" in row and not 0 <= int(row["sessions"] or 0) <= 1000:
-        raise SettingError(f"sessions is a number from 0 to 1000: not {row['sessions']}.")
+    for name, most in NUMBERS.items():
+        if name in row and not 0 <= int(row[name] or 0) <= most:
+            raise SettingError(f"{name} is a number from 0 to {most}: not {row[name]}.")
+    if "binds" in row:
+        row["binds"] = _words("A kind of bind", str(row["binds"]), BINDS)
+    if "addresses" in row:
+        row["addresses"] = " ".join(
+            _network(one) for one in re.split(r"[\s,]+", str(row["addresses"])) if one
+        )
+    if "certificate" in row and not re.fullmatch(r"[^\0]{0,64}", str(row["certificate"])):
+        raise SettingError(f"A common name has up to 64 characters: not {row['certificate']!r}.")
+    if "country" in row and not re.fullmatch(r"([1-9][0-9]{0,2})?", str(row["country"])):
+        raise SettingError(f"A country is a calling code of 1 to 3 digits: not {row['country']!r}.")
     if "currency" in row and not re.fullmatch(r"[A-Z]{3}", str(row["currency"])):
         raise SettingError(f"A currency is a code of ISO 4217, such as EUR: not {row['currency']!r}.")
     return row
 
 
+def _words(what: str, given: str, known: Iterable[str]) -> str:
+    """Return words, separated by commas or blanks, as they are stored; raises as :func:`_account`."""
+    words = [word for word in re.split(r"[\s,]+", given) if word]
+    for word in words:
+        if word not in known:
+            raise SettingError(f"{what} is one of {', '.join(known)}: not {word!r}.")
+    if not words:
+        raise SettingError(f"{what} is missing: name at least one of {', '.join(known)}.")
+    return " ".join(one for one in known if one in words)
+
+
+def _network(given: str) -> str:
+    try:
+        return str(ip_network(given))
+    except ValueError as error:
+        raise SettingError(
+            f"An address is one like 192.0.2.7 or a network like 192.0.2.0/24: {error}."
+        ) from error
+
+
+def _channel(columns: dict[str, Value]) -> dict[str, Value]:
+    """Return a channel's columns as they are stored; raises as :func:`_account`."""
+    row = dict(columns)
+    if "alphabets" in row:
+        row["alphabets"] = _words("An alphabet", str(row["alphabets"]), ALPHABETS)
+    return row
+
+
 def _route(columns: dict[str, Value]) -> dict[str, Value]:
     """Return a route's columns as they are stored; raises as :func:`_account`."""
+    if "code" in columns and not re.fullmatch(r"[A-Za-z0-9_.-]{0,10}", str(columns["code"])):
+        raise SettingError(
+            f"A route code has up to 10 letters, digits, or any of . _ -: not {columns['code']!r}."
+        )
     if "prefix" in columns and not re.fullmatch(r"[0-9]{0,15}", str(columns["prefix"])):
         raise SettingError(f"A prefix has up to 15 digits: not {columns['prefix']!r}.")
     if "price" in columns:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
+from smsd.services.backlog import Backlog
 from smsd.services.dispatch import Dispatch
 from smsd.services.ids import MessageIds
 from smsd.services.routing import Routing
@@ -19,7 +21,9 @@ from smsd.services.statuses import (
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
+    REJECTED_SYSTEM_ERROR,
 )
+from smsd.sms.coding import Encoded
 from smsd.sms.segments import MOST_SEGMENTS, TooLong, count
 from smsd.store.batch import Submitter
 from smsd.store.journal import Journal
@@ -50,6 +54,9 @@ class Request(NamedTuple):
     due_at: float | None = None
     expires_at: float | None = None
     bulk_id: str | None = None
+    priority: int = 0
+    route_code: str = ""
+    origin: object = None
 
 
 class Submission:
@@ -60,22 +67,34 @@ class Submission:
     """
 
     def __init__(
-        self, routing: Routing, ids: MessageIds, journal: Journal, dispatch: Dispatch, clock: IReactorTime
+        self,
+        routing: Routing,
+        ids: MessageIds,
+        journal: Journal,
+        dispatch: Dispatch,
+        backlog: Backlog,
+        clock: IReactorTime,
     ) -> None:
         self._routing = routing
         self._ids = ids
         self._journal = journal
         self._dispatch = dispatch
+        self._backlog = backlog
         self._clock = clock
 
     def admit(self, account: Account, count: int) -> None:
         """See to it that so many messages, submitted before this turn of the reactor ends, are taken or none.
 
+        Whoever submits asks first: here an account's rate and queue are looked at.
+
         Raises:
-            Overloaded: if there is no room for all of them.
+            OverRate: if the account hands in too many a second.
+            QueueFull: if too many of its messages wait to be sent.
+            Overloaded: if too many messages wait for the disk.
             StoreUnavailable: if the database can't be written just now.
         """
         self._journal.admit(account.id, count)
+        self._backlog.admit(account, count)
 
     def submit(self, request: Request, submitter: Submitter) -> Message:
         """Take a whole message.
@@ -85,8 +104,8 @@ class Submission:
             Overloaded: if too many messages wait for the disk.
             StoreUnavailable: if the database can't be written just now.
         """
-        message = self.checked(request)
-        self._journal.accept(message, Queueing(self._dispatch, submitter))
+        message = self.fitted(self.checked(request))
+        self._journal.accept(message, Queueing(self._dispatch, self._backlog, submitter))
         return message
 
     def refuse(self, refused: Message, submitter: Submitter) -> None:
@@ -94,12 +113,11 @@ class Submission:
         self._journal.accept(refused, submitter)
 
     def checked(self, request: Request) -> Message:
-        """Return the message of a request, routed.
+        """Return the message, or the part of one, that a request makes: routed, but not :meth:`fitted` yet.
 
         Raises:
             Refused: if something is wrong with it.
         """
-        content = request.content
         now = self._clock.seconds()
         number = e164(request.destination)
         source = sender(request.source)
@@ -112,15 +130,15 @@ class Submission:
             refusal = REJECTED_SOURCE
         else:
             try:
-                segments = count(content.body, content.data_coding, content.udh)
-            except TooLong:
-                refusal = REJECTED_INVALID_UDH
-            if segments > MOST_SEGMENTS:
-                refusal = REJECTED_MESSAGE_TOO_LONG
+                segments = _segments(request.content)
+            except _Unsendable as unsendable:
+                refusal = unsendable.status
         if refusal == MESSAGE_ACCEPTED:
-            route = self._routing.find(request.account.id, number or "")
+            route = self._routing.find(request.account.id, number or "", request.route_code)
             if route is None:
                 refusal = REJECTED_ROUTE_NOT_AVAILABLE
+            elif not self._routing.enabled(route.channel_id):
+                refusal = REJECTED_SYSTEM_ERROR
         due_at = request.due_at if request.due_at is not None and request.due_at > now else now
         expires_at = due_at + VALIDITY
         if request.expires_at is not None and request.expires_at < expires_at:
@@ -130,6 +148,7 @@ class Submission:
             request.account.id,
             route.channel_id if route is not None else None,
             State.SCHEDULED if due_at > now else State.QUEUED,
+            request.priority,
             request.bulk_id,
             source if source is not None else _storable(request.source),
             number or _storable(request.destination),
@@ -144,28 +163,71 @@ class Submission:
             0,
             request.report,
             route.price if route is not None else "0",
-            content,
+            request.content,
         )
+        message.origin = request.origin
         if refusal != MESSAGE_ACCEPTED:
-            message.state, message.status, message.done_at = State.FINAL, refusal, now
-            raise Refused(refusal, message)
+            raise self._refused(message, refusal)
         return message
+
+    def fitted(self, message: Message) -> Message:
+        """Return a message that :meth:`checked` has passed in a coding that its operator takes.
+
+        Raises:
+            Refused: if it is too long in that coding.
+        """
+        content = message.content
+        assert message.channel_id is not None
+        codings = self._routing.codings(message.channel_id)
+        if content.data_coding not in codings.unchanged:
+            fit = codings.fit(Encoded(content.data_coding, content.body, content.udh))
+            message.content = replace(content, data_coding=fit.data_coding, body=fit.body, udh=fit.udh)
+            try:
+                message.segments = _segments(message.content)
+            except _Unsendable as unsendable:
+                raise self._refused(message, unsendable.status) from None
+        return message
+
+    def _refused(self, message: Message, status: int) -> Refused:
+        message.state, message.status, message.done_at = State.FINAL, status, message.accepted_at
+        return Refused(status, message)
 
 
 class Queueing(NamedTuple):
     """Sends a message on its way when it is on disk, then tells the client."""
 
     dispatch: Dispatch
+    backlog: Backlog
     submitter: Submitter
 
     def stored(self, message: Message) -> None:
         """Queue the message."""
+        self.backlog.joined(message.account_id)
         self.dispatch.offer(message)
         self.submitter.stored(message)
 
     def not_stored(self, message: Message) -> None:
         """Pass the bad news on."""
         self.submitter.not_stored(message)
+
+
+class _Unsendable(Exception):
+    """No segments can carry a message; ``status`` says why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def _segments(content: Content) -> int:
+    """Return how many segments a message takes; raises ``_Unsendable`` if that can't be done."""
+    try:
+        segments = count(content.body, content.data_coding, content.udh)
+    except TooLong:
+        raise _Unsendable(REJECTED_INVALID_UDH) from None
+    if segments > MOST_SEGMENTS:
+        raise _Unsendable(REJECTED_MESSAGE_TOO_LONG)
+    return segments
 
 
 def _storable(address: str) -> str:

@@ -89,6 +89,12 @@ class Tracking:
             # At the end of this turn, so that all receipts that came with this one share a query.
             self._clock.callLater(0, self._look)
 
+    def on_the_way(self, channel_id: int, operator_id: str, error: int) -> None:
+        """Take an operator's word that a segment is not delivered yet; that of an old one is let go."""
+        found = self._fresh.get((channel_id, operator_id))
+        if found is not None:
+            self._reports.waiting(found[0], error)
+
     def _look(self) -> None:
         looking = Deferred.fromCoroutine(self._look_up())
         looking.addErrback(lambda failure: self.log.failure("Receipts can't be looked up", failure))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -11,13 +12,23 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from smsd.store.engine import StoreUnavailable
-from smsd.store.messages import Message
 
 AGAIN = 1.0
 """Seconds until a database that could not be read is asked again."""
 
 
-class Window:
+class Item(Protocol):
+    """What waits: a message, or its receipt."""
+
+    @property
+    def id(self) -> int:
+        """Its number in the table."""
+
+
+T = TypeVar("T", bound=Item)
+
+
+class Window(Generic[T]):
     """The first of the messages that wait for something, in order; the others stay in the table.
 
     A message is *held* from the moment it enters the window until :meth:`settle` says that the table no
@@ -30,7 +41,7 @@ class Window:
         self,
         clock: IReactorTime,
         size: int,
-        read: Callable[[int], Awaitable[list[Message]]],
+        read: Callable[[int], Awaitable[list[T]]],
         ready: Callable[[], None],
     ) -> None:
         """Hold at most ``size`` messages.
@@ -46,7 +57,7 @@ class Window:
         self._read = read
         self._ready = ready
         self._held: set[int] = set()
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[T] = deque()
         self._beyond = False
         self._missed = False
         self._settled: set[int] | None = None
@@ -64,7 +75,7 @@ class Window:
         """Whether nothing waits or is under way, here or in the table."""
         return not self._held and not self._beyond and self._settled is None
 
-    def offer(self, message: Message) -> bool:
+    def offer(self, message: T) -> bool:
         """Let in a message that has just been stored; if there is no room it waits in the table."""
         if message.id in self._held:
             return False
@@ -81,13 +92,13 @@ class Window:
         self._beyond = self._missed = True
         self._refill()
 
-    def take(self) -> Message | None:
+    def take(self) -> T | None:
         """Return the next message, if there is one; it stays held."""
         if self._beyond:
             self._refill()
         return self._waiting.popleft() if self._waiting else None
 
-    def put_back(self, message: Message) -> None:
+    def put_back(self, message: T) -> None:
         """Return a message that was taken in vain: it is the next one again."""
         self._waiting.appendleft(message)
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from smsd.peer import Peer, peer_of
 from smsd.services.accounts import UnknownAccount, WrongPassword
+from smsd.services.backlog import OverRate, QueueFull
+from smsd.services.deliveries import Outcome
+from smsd.services.guard import Banned
 from smsd.services.submission import Refused
+from smsd.services.window import Item
 from smsd.session_protocol import SessionProtocol
 from smsd.smpp import status
-from smsd.smpp.pdu import INTERFACE_VERSION, Bind, Pdu, SubmitSm, SubmitSmResp
+from smsd.smpp.pdu import Bind, Pdu, SubmitSm, SubmitSmResp
 from smsd.smpp.session import Answer, Broken, Event, Role, Session, State, Unanswered, Unbound
-from smsd.smpp_server.translation import COMMAND_STATUSES, Unacceptable, receipt_pdu, request
+from smsd.smpp_server.binding import BindRefused, Service, check, service
+from smsd.smpp_server.translation import COMMAND_STATUSES, Unacceptable, delivery_pdu, request
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.messages import Message
@@ -24,9 +31,16 @@ if TYPE_CHECKING:
     from smsd.smpp_server.listener import Listener
 
 RESPITE = 5.0
-"""Seconds for which a session that refuses a receipt, or leaves one unanswered, gets no other."""
-SERVICES = (b"HLR", b"NSMS")
-"""The system types that name a service; none of them is offered here."""
+"""Seconds for which a session that refuses what it is sent, or leaves it unanswered, gets nothing."""
+NOT_NOW = frozenset(
+    {
+        status.ESME_RSYSERR,
+        status.ESME_RMSGQFUL,
+        status.ESME_RTHROTTLED,
+        status.ESME_RX_T_APPN,
+    }
+)
+"""The answers by which a client says that it can't take anything for the moment."""
 TAKES_RECEIPTS = (State.BOUND_RX, State.BOUND_TRX)
 
 
@@ -53,25 +67,29 @@ class Connection(SessionProtocol):
 
     log = Logger()
 
-    def __init__(self, listener: Listener, peer: str) -> None:
+    def __init__(self, listener: Listener) -> None:
         clock = listener.clock
         super().__init__(Session(Role.SMSC, listener.limits.session, clock.seconds()), clock)
+        self.account: Account | None = None
+        """The account that is bound, if one is."""
         self._listener = listener
-        self._peer = peer
-        self._account: Account | None = None
+        self._core = listener.core
+        self._service = Service()
+        self._address = ""
         self._unanswered = 0
         self._receives = False
         self._respite = 0.0
         self._unbound = False
+        self._ending = False
 
     @property
-    def account(self) -> Account | None:
-        """The account that is bound, if one is."""
-        return self._account
+    def outstanding(self) -> int:
+        """How many of our requests the client has not answered."""
+        return self.session.outstanding
 
     @property
     def room(self) -> int:
-        """How many more receipts the session takes now."""
+        """How many more receipts and messages the session takes now."""
         if (
             self.session.state not in TAKES_RECEIPTS
             or not self.reading
@@ -85,23 +103,26 @@ class Connection(SessionProtocol):
         # A bind whose password is still being checked comes too late.
         self.closing_at = self.clock.seconds()
         self._listener.gone(self)
-        if self._account is None:
+        account = self.account
+        if account is None:
             return
-        self.log.info("{account} from {peer} is gone", account=self._account.system_id, peer=self._peer)
+        self.log.info("{account} from {peer} is gone", account=account.system_id, peer=self._address)
         if self._receives:
-            reports = self._listener.reports
-            reports.receiver_gone(self._account.id, self)
-            for message in reversed(self.session.abandon()):
-                assert isinstance(message, Message)
-                reports.returned(message)
-            reports.room(self._account.id)
+            deliveries = self._core.deliveries
+            # Whoever ends a session as it should be ended had no trouble with what it was sent.
+            ordered = self._unbound or self._ending
+            outcome = Outcome.LATER if ordered else Outcome.TROUBLE
+            deliveries.gone(account.id, self)
+            for item in reversed(self.session.abandon()):
+                deliveries.returned(account.id, cast(Item, item), outcome)
+            deliveries.room(account.id)
 
     def tick(self, now: float) -> None:
         """Let time-outs take their course; about once a second."""
         super().tick(now)
-        if self._respite and now >= self._respite and self._account is not None:
+        if self._respite and now >= self._respite and self.account is not None:
             self._respite = 0.0
-            self._listener.reports.room(self._account.id)
+            self._core.deliveries.room(self.account.id)
 
     def answer(self, response: Pdu) -> None:
         """Send the response to a submit_sm."""
@@ -111,10 +132,9 @@ class Connection(SessionProtocol):
         if self._unbound and not self._unanswered:
             self.close()
 
-    def deliver(self, message: Message) -> None:
-        """Send the receipt of a message."""
-        pdu = receipt_pdu(self._listener.accounts.get(message.account_id), message)
-        self.session.request(pdu, message, self.clock.seconds())
+    def deliver(self, item: Item) -> None:
+        """Send a receipt or a message."""
+        self.session.request(delivery_pdu(self.account, item), item, self.clock.seconds())
         self.flush_soon()
 
     def cut(self) -> None:
@@ -123,7 +143,8 @@ class Connection(SessionProtocol):
 
     def end(self) -> None:
         """Ask the client to end the session, or hang up if none is bound."""
-        if self._account is not None:
+        self._ending = True
+        if self.account is not None:
             self.session.unbind(self.clock.seconds())
             self.flush()
         else:
@@ -132,8 +153,8 @@ class Connection(SessionProtocol):
     def resumeProducing(self) -> None:
         """Read again, and take receipts again."""
         super().resumeProducing()
-        if self._account is not None:
-            self._listener.reports.room(self._account.id)
+        if self.account is not None:
+            self._core.deliveries.room(self.account.id)
 
     def act(self, events: list[Event], now: float) -> None:
         """Deal with what the client asks for, and with its answers."""
@@ -148,7 +169,7 @@ class Connection(SessionProtocol):
             elif isinstance(event, Unanswered):
                 self._answered(event.context, None, now)
             elif isinstance(event, Broken):
-                self.log.info("{peer} is cut off: {reason}", peer=self._peer, reason=event.reason)
+                self.log.info("{peer} is cut off: {reason}", peer=self._peer().address, reason=event.reason)
                 self.close()
             elif isinstance(event, Unbound):
                 # What the client has submitted is still answered before the connection closes.
@@ -157,23 +178,26 @@ class Connection(SessionProtocol):
                     self.close()
 
     def _submit(self, pdu: SubmitSm, now: float) -> None:
-        listener = self._listener
-        assert self._account is not None
+        account, core = self.account, self._core
+        assert account is not None
         refusal = status.ESME_RTHROTTLED
-        if self._unanswered < listener.limits.unanswered:
+        if self._unanswered < (account.unanswered or self._listener.limits.unanswered):
             try:
-                asked, place = request(self._account, pdu, now)
+                core.submission.admit(account, 1)
+                asked, place = request(account, self._service, pdu, now, self)
                 submitted = Submitted(self, pdu.sequence_number)
                 if place is None:
-                    listener.submission.submit(asked, submitted)
+                    core.submission.submit(asked, submitted)
                 else:
-                    listener.gathering.part(asked, place, submitted)
+                    core.gathering.part(asked, place, submitted)
             except Refused as refused:
                 refusal = COMMAND_STATUSES.get(refused.status, status.ESME_RSUBMITFAIL)
             except Unacceptable as unacceptable:
                 refusal = unacceptable.status
-            except Overloaded:
+            except (OverRate, Overloaded):
                 refusal = status.ESME_RTHROTTLED
+            except QueueFull:
+                refusal = status.ESME_RMSGQFUL
             except StoreUnavailable:
                 refusal = status.ESME_RSYSERR
             else:
@@ -181,71 +205,82 @@ class Connection(SessionProtocol):
                 return
         self.session.respond(SubmitSmResp(pdu.sequence_number, refusal))
 
-    def _answered(self, message: object, response: Pdu | None, now: float) -> None:
-        """Take the answer to a receipt, or note that none came."""
-        assert isinstance(message, Message)
-        assert self._account is not None
-        reports = self._listener.reports
+    def _answered(self, item: object, response: Pdu | None, now: float) -> None:
+        """Take the answer to what was delivered, or note that none came."""
+        assert self.account is not None
+        deliveries, account_id = self._core.deliveries, self.account.id
         if response is not None and response.command_status == status.ESME_ROK:
-            reports.acknowledged(message)
+            deliveries.taken(account_id, cast(Item, item))
         else:
             self._respite = now + RESPITE
-            reports.returned(message)
-        reports.room(self._account.id)
+            not_now = response is None or response.command_status in NOT_NOW
+            outcome = Outcome.LATER if not_now else Outcome.TROUBLE
+            deliveries.returned(account_id, cast(Item, item), outcome)
+        deliveries.room(account_id)
 
     async def _bind(self, pdu: Bind) -> None:
-        listener = self._listener
+        peer = self._peer()
         try:
-            if pdu.interface_version < INTERFACE_VERSION:
-                raise _BindRefused(status.ESME_RBINDFAIL, "speaks an SMPP older than 3.4")
-            if pdu.system_type in SERVICES:
-                raise _BindRefused(status.ESME_RINVSYSTYP, "asks for a service that is not offered")
-            try:
-                account = await listener.accounts.authenticate(
-                    pdu.system_id.decode("latin-1"), pdu.password.decode("latin-1")
-                )
-            except UnknownAccount:
-                raise _BindRefused(status.ESME_RINVSYSID, "has no account") from None
-            except WrongPassword:
-                raise _BindRefused(status.ESME_RINVPASWD, "has a wrong password") from None
-            if self.session.state is not State.OPEN or self.closing_at is not None:
-                return  # The client has gone, or was given up, meanwhile.
-            if listener.sessions(account.id) >= account.sessions:
-                raise _BindRefused(status.ESME_RBINDFAIL, f"has {account.sessions} sessions already")
-        except _BindRefused as refused:
+            account = await self._let_in(pdu, peer)
+        except BindRefused as refused:
             self.log.info(
                 "A bind as {system_id} from {peer} is refused, since it {reason}",
                 system_id=pdu.system_id.decode("latin-1"),
-                peer=self._peer,
+                peer=peer.address,
                 reason=refused.reason,
             )
             self.session.bind_refused(pdu, refused.status)
             self.close()
             return
-        self._account = account
-        self.session.bind_accepted(pdu, listener.system_id)
+        if account is None:
+            return
+        self.account = account
+        self._address = peer.address
+        self.session.bind_accepted(pdu, self._listener.system_id)
         self.flush()
-        listener.bound(self)
+        self._listener.bound(self)
         self.log.info(
             "{account} is bound from {peer} as {state}",
             account=account.system_id,
-            peer=self._peer,
+            peer=peer.address,
             state=self.session.state.name,
         )
         if self.session.state in TAKES_RECEIPTS:
             self._receives = True
-            listener.reports.receiver_bound(account.id, self)
+            self._core.deliveries.bound(account.id, self)
+
+    async def _let_in(self, pdu: Bind, peer: Peer) -> Account | None:
+        """Return the account that a bind is of, or ``None`` if nobody waits for the answer any more.
+
+        Raises:
+            BindRefused: if it may not bind, or not like this.
+        """
+        core = self._core
+        self._service = service(pdu)
+        name = pdu.system_id.decode("latin-1")
+        try:
+            core.guard.check(peer.address, name)
+            account = await core.accounts.authenticate(name, pdu.password.decode("latin-1"))
+        except Banned:
+            raise BindRefused(status.ESME_RBINDFAIL, "had too many wrong passwords lately") from None
+        except (UnknownAccount, WrongPassword) as wrong:
+            await deferLater(self.clock, core.guard.wrong(peer.address, name))
+            if isinstance(wrong, UnknownAccount):
+                raise BindRefused(status.ESME_RINVSYSID, "has no account") from None
+            raise BindRefused(status.ESME_RINVPASWD, "has a wrong password") from None
+        core.guard.right(peer.address, name)
+        if self.session.state is not State.OPEN or self.closing_at is not None:
+            return None  # The client has gone, or was given up, meanwhile.
+        check(pdu, self._service, account, peer, core.routing)
+        if self._listener.sessions(account.id) >= account.sessions:
+            raise BindRefused(status.ESME_RBINDFAIL, f"has {account.sessions} sessions already")
+        return account
 
     def _bind_failed(self, failure: Failure, pdu: Bind) -> None:
         self.log.failure("A bind failed", failure)
         self.session.bind_refused(pdu, status.ESME_RSYSERR)
         self.close()
 
-
-class _BindRefused(Exception):
-    """A bind is refused with a command_status."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+    def _peer(self) -> Peer:
+        """Return who has connected; that is known once something has come."""
+        return peer_of(self.transport)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from smsd.services.accounts import Accounts
-from smsd.services.gathering import Gathering
-from smsd.services.reports import Reports
-from smsd.services.submission import Submission
+from smsd.services.core import Core
 from smsd.smpp import session
 from smsd.smpp_server.connection import Connection
 from smsd.store.settings import Rows
@@ -42,21 +39,9 @@ class Listener(Factory):
     log = Logger()
     noisy = False
 
-    def __init__(
-        self,
-        accounts: Accounts,
-        submission: Submission,
-        gathering: Gathering,
-        reports: Reports,
-        clock: IReactorTime,
-        system_id: str,
-        limits: Limits,
-    ) -> None:
-        self.accounts = accounts
-        self.submission = submission
-        self.gathering = gathering
-        self.reports = reports
-        self.clock = clock
+    def __init__(self, core: Core, system_id: str, limits: Limits) -> None:
+        self.core = core
+        self.clock = core.clock
         self.system_id = system_id.encode("latin-1")
         self.limits = limits
         self._connections: set[Connection] = set()
@@ -72,7 +57,7 @@ class Listener(Factory):
             oldest = next(iter(self._unbound))
             del self._unbound[oldest]
             oldest.cut()
-        connection = Connection(self, getattr(addr, "host", None) or str(addr))
+        connection = Connection(self)
         self._connections.add(connection)
         self._unbound[connection] = None
         return connection
@@ -101,11 +86,14 @@ class Listener(Factory):
                 self._bound.pop(connection.account.id, None)
 
     def apply(self, rows: Rows) -> None:
-        """End the sessions of accounts that were disabled or removed."""
-        enabled = {account.id for account in rows.accounts if account.enabled}
-        for account_id in self._bound.keys() - enabled:
-            for connection in list(self._bound[account_id]):
-                connection.end()
+        """Let bound sessions have their accounts' changes; end those of disabled or removed accounts."""
+        accounts = {account.id: account for account in rows.accounts if account.enabled}
+        for account_id, connections in list(self._bound.items()):
+            for connection in list(connections):
+                if account_id in accounts:
+                    connection.account = accounts[account_id]
+                else:
+                    connection.end()
 
     def tick(self) -> None:
         """Let the time-outs of all connections take their course."""

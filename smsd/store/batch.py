@@ -11,14 +11,14 @@ from smsd.store.engine import Call, Query, Row
 from smsd.store.messages import Message
 
 ACCEPT = Query(
-    "INSERT INTO message (id, account_id, channel_id, state, bulk_id, source, destination, segments,"
-    " accepted_at, due_at, expires_at, done_at, status, report, price, content)"
-    " SELECT id, account_id, channel_id, state, bulk_id, source, destination, segments, accepted_at,"
-    " due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r WHERE true"
+    "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
+    " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content)"
+    " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
+    " accepted_at, due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r WHERE true"
     " ON CONFLICT (id) DO NOTHING",
-    "id bigint, account_id bigint, channel_id bigint, state smallint, bulk_id text, source text,"
-    " destination text, segments int, accepted_at float8, due_at float8, expires_at float8, done_at float8,"
-    " status smallint, report smallint, price text, content text",
+    "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
+    " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8, "
+    " done_at float8, status smallint, report smallint, price text, content text",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
 """Stores a long message with its first part; every part brings it until it is known to be there."""
@@ -69,6 +69,10 @@ REPORTED = Query(
     "UPDATE message SET report = 0, reported_at = r.reported_at FROM {rows} AS r WHERE message.id = r.id",
     "id bigint, reported_at float8",
 )
+SET_ASIDE = Query(
+    "UPDATE message SET report = 3 FROM {rows} AS r WHERE message.id = r.id AND message.report = 1",
+    "id bigint",
+)
 VOID = Query("DELETE FROM message WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
 ORDER = (
     VOID,
@@ -83,6 +87,7 @@ ORDER = (
     POSTPONED,
     FINAL,
     REPORTED,
+    SET_ASIDE,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
 
@@ -147,6 +152,7 @@ def accepted_row(message: Message) -> Row:
         message.account_id,
         message.channel_id,
         message.state,
+        message.priority,
         message.bulk_id,
         message.source,
         message.destination,

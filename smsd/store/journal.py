@@ -27,6 +27,7 @@ from smsd.store.batch import (
     REPORTED,
     SEGMENT,
     SENT,
+    SET_ASIDE,
     VOID,
     Batch,
     Submitter,
@@ -181,6 +182,11 @@ class Journal:
         """Store that the client has acknowledged a message's report."""
         self._change(REPORTED, message_id, (message_id, reported_at))
         self._gathering.after.append((REPORTED, message_id, after))
+
+    def set_aside(self, message_id: int, after: Callable[[bool], None]) -> None:
+        """Store that a message's receipt is not to be sent again until the operator says so."""
+        self._change(SET_ASIDE, message_id, (message_id,))
+        self._gathering.after.append((SET_ASIDE, message_id, after))
 
     async def drain(self) -> None:
         """Wait until everything taken so far is on disk."""

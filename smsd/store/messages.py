@@ -6,8 +6,10 @@ What changes messages goes through :mod:`smsd.store.journal`, many at a time.
 from __future__ import annotations
 
 from binascii import a2b_base64
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -36,6 +38,8 @@ class Report(IntEnum):
     """A deliver_sm to one of the account's SMPP sessions."""
     FETCH = 2
     """An entry in the answer to ``GET /sms/1/reports``."""
+    SET_ASIDE = 3
+    """A receipt on which sessions break, or which they refuse: it waits for the operator's word."""
 
 
 class Content(msgspec.Struct, array_like=True):
@@ -53,7 +57,6 @@ class Content(msgspec.Struct, array_like=True):
     service_type: str
     esm_class: int
     protocol_id: int
-    priority: int
     data_coding: int
     registered_delivery: int
     body: bytes
@@ -69,6 +72,7 @@ class Message(msgspec.Struct):
     account_id: int
     channel_id: int | None
     state: int
+    priority: int
     bulk_id: str | None
     source: str
     destination: str
@@ -88,6 +92,16 @@ class Message(msgspec.Struct):
     """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
     ended: dict[int, tuple[int, int]] | None = None
     """Of such a message, once receipts come: the final status and error of each segment that has one."""
+    origin: object = None
+    """The session that submitted it, if that still is in memory."""
+
+
+class Queue(NamedTuple):
+    """The messages of an account that wait for a channel, those of one priority."""
+
+    channel_id: int
+    account_id: int
+    priority: int
 
 
 class Segment(msgspec.Struct):
@@ -99,16 +113,17 @@ class Segment(msgspec.Struct):
 
 
 COLUMNS = (
-    "id, account_id, channel_id, state, bulk_id, source, destination, segments, accepted_at, due_at,"
-    " expires_at, attempts, sent_at, done_at, status, error, report, price, content"
+    "id, account_id, channel_id, state, priority, bulk_id, source, destination, segments, accepted_at,"
+    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content"
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 
 # SQLite uses a partial index only for a query that repeats the index's own condition, word for word.
 NEWEST = Query("SELECT coalesce(max(id), 0) FROM message")
-QUEUES = Query("SELECT DISTINCT channel_id, account_id FROM message WHERE state = 2")
+QUEUES = Query("SELECT DISTINCT channel_id, account_id, priority FROM message WHERE state = 2")
 QUEUED = Query(
-    f"SELECT {COLUMNS} FROM message WHERE state = 2 AND channel_id = ? AND account_id = ? ORDER BY id LIMIT ?"
+    f"SELECT {COLUMNS} FROM message WHERE state = 2 AND channel_id = ? AND account_id = ? AND priority = ?"
+    " ORDER BY id LIMIT ?"
 )
 OWED = Query(
     f"SELECT {COLUMNS} FROM message WHERE state = 4 AND report > 0"
@@ -122,7 +137,7 @@ FETCH = Query(
 DUE = Query(
     "UPDATE message SET state = 2 WHERE id IN"
     " (SELECT id FROM message WHERE state < 2 AND state = 1 AND due_at <= ? ORDER BY due_at LIMIT ?)"
-    " RETURNING channel_id, account_id"
+    " RETURNING channel_id, account_id, priority"
 )
 EXPIRED = Query(
     f"SELECT {COLUMNS} FROM message WHERE state < 4 AND expires_at <= ? ORDER BY expires_at LIMIT ?"
@@ -144,6 +159,18 @@ PARTS = Query(
     "SELECT s.message_id, s.number, s.operator_id FROM {rows} AS r"
     " JOIN segment s ON s.message_id = r.id WHERE s.number > 0",
     "id bigint",
+)
+BACKLOG = Query(
+    "SELECT account_id, count(*) FROM message WHERE state = 2 GROUP BY account_id UNION ALL"
+    " SELECT account_id, count(*) FROM message WHERE state < 2 AND state = 1 GROUP BY account_id"
+)
+SET_ASIDE = Query(
+    f"SELECT {COLUMNS} FROM message WHERE state = 4 AND report > 0 AND report = {int(Report.SET_ASIDE)}"
+    " ORDER BY id LIMIT ?"
+)
+RETRY = Query(
+    f"UPDATE message SET report = {int(Report.RECEIPT)}"
+    f" WHERE state = 4 AND report > 0 AND report = {int(Report.SET_ASIDE)} RETURNING id"
 )
 WAITING = Query("SELECT count(*) FROM message WHERE channel_id = ? AND state IN (0, 1, 2)")
 
@@ -168,13 +195,13 @@ class Messages:
         ((newest,),) = await self._engine.read(Call(NEWEST))
         return int(newest)
 
-    async def queues(self) -> list[tuple[int, int]]:
-        """Return the (channel, account) pairs that have queued messages."""
-        return [(channel, account) for channel, account in await self._engine.read(Call(QUEUES))]
+    async def queues(self) -> list[Queue]:
+        """Return the queues that have messages."""
+        return [Queue(*row) for row in await self._engine.read(Call(QUEUES))]
 
-    async def queued(self, channel_id: int, account_id: int, limit: int) -> list[Message]:
-        """Return the oldest queued messages of an account on a channel."""
-        rows = await self._engine.read(Call(QUEUED, (channel_id, account_id, limit)))
+    async def queued(self, queue: Queue, limit: int) -> list[Message]:
+        """Return the oldest messages of a queue."""
+        rows = await self._engine.read(Call(QUEUED, (*queue, limit)))
         messages = [message_of(row) for row in rows]
         several = {message.id: message for message in messages if message.segments > 1}
         if several:
@@ -203,10 +230,10 @@ class Messages:
         (rows,) = await self._engine.write(Call(Query(sql), (*values, limit)))
         return sorted((message_of(row) for row in rows), key=lambda message: (message.done_at, message.id))
 
-    async def due(self, now: float, limit: int) -> list[tuple[int, int]]:
-        """Queue the scheduled messages whose time has come; return the (channel, account) of each."""
+    async def due(self, now: float, limit: int) -> list[Queue]:
+        """Queue the scheduled messages whose time has come; return the queue of each."""
         (rows,) = await self._engine.write(Call(DUE, (now, limit)))
-        return [(channel, account) for channel, account in rows]
+        return [Queue(*row) for row in rows]
 
     async def expired(self, now: float, limit: int) -> list[Message]:
         """Return messages that aren't final although their validity has ended."""
@@ -238,6 +265,27 @@ class Messages:
             for segment in found.values():
                 segment.message.ended = ended.get(segment.message.id)
         return found
+
+    async def backlog(self) -> list[tuple[int, int]]:
+        """Return how many messages of each account wait to be sent."""
+        counts: Counter[int] = Counter()
+        for account_id, count in await self._engine.read(Call(BACKLOG)):
+            counts[account_id] += count
+        return list(counts.items())
+
+    async def set_aside(self, limit: int) -> list[Message]:
+        """Return messages whose receipts were set aside, the oldest first."""
+        return [message_of(row) for row in await self._engine.read(Call(SET_ASIDE, (limit,)))]
+
+    async def retry(self, message_id: int | None) -> int:
+        """Let a receipt that was set aside, or all of them, be sent again; return how many."""
+        query: Query = RETRY
+        values: tuple[int, ...] = ()
+        if message_id is not None:
+            query = Query(RETRY.sql.replace(" RETURNING", " AND id = ? RETURNING"))
+            values = (message_id,)
+        (rows,) = await self._engine.write(Call(query, values), announce=True)
+        return len(rows)
 
     async def waiting(self, channel_id: int) -> int:
         """Return how many messages have still to be sent on a channel."""

@@ -12,7 +12,7 @@ Value = int | str | None
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A client, who binds over SMPP and calls the HTTP API."""
+    """A client, who binds over SMPP and calls the HTTP API; the schema says what each column means."""
 
     id: int
     system_id: str
@@ -20,7 +20,16 @@ class Account(msgspec.Struct, frozen=True):
     """The argon2id hash."""
     enabled: int
     sessions: int
+    binds: str
+    addresses: str
+    tls: int
+    certificate: str
+    throughput: int
+    unanswered: int
+    queue: int
     standard_receipts: int
+    receipts_to_submitter: int
+    country: str
     currency: str
 
     def __repr__(self) -> str:
@@ -34,6 +43,7 @@ class Channel(msgspec.Struct, frozen=True):
     name: str
     kind: str
     enabled: int
+    alphabets: str
     options: str
 
     def __repr__(self) -> str:
@@ -45,6 +55,7 @@ class Route(msgspec.Struct, frozen=True):
 
     id: int
     account_id: int | None
+    code: str
     prefix: str
     channel_id: int
     price: str

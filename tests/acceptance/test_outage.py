@@ -66,7 +66,7 @@ class Scene:
         return status
 
     def fetch(self) -> int:
-        """Fetch the reports that wait for HTTP; return the status. A report is given once, in an outage too."""
+        """Fetch the reports that wait for HTTP, each of which is given once; return the status."""
         status, answer = request(self.node.http, "GET", "/sms/1/reports?limit=1000")
         if status == 200:
             self.reported.update(report["messageId"] for report in answer["results"])

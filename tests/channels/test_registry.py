@@ -6,6 +6,8 @@ import pytest
 from twisted.logger import capturedLogs
 
 from smsd.smpp.pdu import BindTransceiver, Unbind
+from smsd.smpp.status import ESME_ROK
+from smsd.smpp_server.translation import CHANNEL_DISABLED
 from tests.peers import PORT, FakeSmsc, Stack, result, submit_sm
 
 
@@ -57,15 +59,20 @@ def test_messages_of_a_channel_that_is_replaced_are_not_lost(stack: Stack, secon
     assert second.texts == [b"%02d" % number for number in range(15)]
 
 
-def test_a_disabled_channel_keeps_its_messages_until_it_is_enabled(stack: Stack) -> None:
+def test_a_disabled_channel_keeps_its_messages_until_it_is_enabled_and_takes_no_others(stack: Stack) -> None:
+    stack.smsc.submit_status = None
+    esme = stack.esme()
+    answer = esme.submit()
     result(stack.administration.change_channel("operator", enabled=False))
-    stack.wait(0.4)
+    stack.wait(10)
     assert stack.smsc.bound == []
-    answer = stack.esme().submit()
     assert stack.status(answer.message_id)[0] == 2
+    assert esme.submit().command_status == CHANNEL_DISABLED
+    stack.smsc.submit_status = ESME_ROK
     result(stack.administration.change_channel("operator", enabled=True))
     stack.wait(0.4)
-    assert len(stack.smsc.submits) == 1
+    assert len(stack.smsc.submits) == 2
+    assert esme.submit().command_status == ESME_ROK
 
 
 def test_a_channel_that_is_removed_stops(stack: Stack) -> None:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from twisted.internet.defer import Deferred
 
-from smsd.cli import commands, main
+from smsd.cli import main, work
 from smsd.store.engine import Engine
 from smsd.store.open import UnknownDatabase
 from smsd.store.sqlite import SqliteEngine
@@ -37,8 +37,8 @@ def config(tmp_path: Path) -> Path:
 def smsd(config: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs the command in this process: without a reactor of its own, and without threads."""
 
-    def react(work: Callable[[Any], Deferred[None]]) -> None:
-        result(work(Network()))
+    def react(command: Callable[[Any], Deferred[None]]) -> None:
+        result(command(Network()))
         raise SystemExit(0)
 
     def engine(url: str, folder: Path, reactor: Any) -> Engine:
@@ -47,8 +47,8 @@ def smsd(config: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
             raise UnknownDatabase(f"not here: {url}")
         return SqliteEngine(str(folder / name), reactor, Worker)
 
-    monkeypatch.setattr(commands, "react", react)
-    monkeypatch.setattr(commands, "engine", engine)
+    monkeypatch.setattr(work, "react", react)
+    monkeypatch.setattr(work, "engine", engine)
 
     def run(*arguments: str, answers: str | None = None) -> Result:
         return CliRunner().invoke(

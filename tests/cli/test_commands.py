@@ -75,11 +75,11 @@ def test_a_channel_is_added_listed_changed_and_removed(stack: Stack, smsd: Comma
     smsd("channel", "add", "acme-1", ENDPOINT, "system_id=me", "password=s3cret", "window=20", "bind=pair")
     smsd("channel", "add", "play", "--kind", "simulator", "delay=0.5")
     listed = smsd("channel", "list").output.splitlines()
-    assert listed[0].split() == ["NAME", "KIND", "ENABLED", "OPTIONS"]
+    assert listed[0].split() == ["NAME", "KIND", "ENABLED", "ALPHABETS", "OPTIONS"]
     assert listed[2] == (
-        f"acme-1    smpp       yes      {ENDPOINT} system_id=me password=… bind=pair window=20"
+        f"acme-1    smpp       yes      gsm7,latin1,ucs2  {ENDPOINT} system_id=me password=… bind=pair window=20"
     )
-    assert listed[3] == "play      simulator  yes      delay=0.5"
+    assert listed[3] == "play      simulator  yes      gsm7,latin1,ucs2  delay=0.5"
     assert "s3cret" not in "".join(listed)
     smsd("channel", "set", "acme-1", "window=5", "password=")
     assert (
@@ -92,12 +92,12 @@ def test_a_route_is_added_listed_changed_and_removed(stack: Stack, smsd: Command
     smsd("channel", "add", "play", "--kind", "simulator")
     smsd("route", "add", "operator", "--prefix", "385", "--account", "acme", "--price", "0.004")
     assert smsd("route", "list").output == (
-        "ROUTE  ACCOUNT  PREFIX  CHANNEL   PRICE\n"
-        "1      (all)    (any)   operator  0.01\n"
-        "2      acme     385     operator  0.004\n"
+        "ROUTE  ACCOUNT  CODE    PREFIX  CHANNEL   PRICE\n"
+        "1      (all)    (none)  (any)   operator  0.01\n"
+        "2      acme     (none)  385     operator  0.004\n"
     )
     smsd("route", "set", "2", "--channel", "play", "--prefix", "3859", "--price", "0")
-    assert smsd("route", "list").output.splitlines()[2] == "2      acme     3859    play      0"
+    assert smsd("route", "list").output.splitlines()[2] == "2      acme     (none)  3859    play      0"
     assert smsd("route", "remove", "2").output == "Route 2 is removed.\n"
 
 
@@ -147,8 +147,7 @@ def test_an_account_with_routes_of_its_own_and_a_channel_with_messages_stay(
 ) -> None:
     smsd("route", "add", "operator", "--account", "acme", "--prefix", "1")
     assert "Account acme has routes of its own" in smsd("account", "remove", "acme").stderr
-    smsd("channel", "set", "operator", "--disabled")
-    stack.wait(0.4)
+    stack.smsc.submit_status = None
     stack.esme().submit()
     smsd("route", "remove", "1")
     smsd("route", "remove", "2")

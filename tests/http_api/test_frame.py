@@ -169,7 +169,7 @@ def test_what_is_no_http_is_survived(stack: Stack, client: Client, junk: bytes) 
 def test_a_mistake_of_ours_is_logged_and_tells_the_client_nothing(
     client: Client, logged_failures: list[type[BaseException]]
 ) -> None:
-    client.stack.api._reports = None  # type: ignore[assignment]
+    client.stack.core.reports = None  # type: ignore[assignment]
     answer = client.request("GET", "/sms/1/reports")
     assert answer.error[:2] == (500, "GENERAL_ERROR")
     assert b"NoneType" not in answer.said

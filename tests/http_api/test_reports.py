@@ -122,7 +122,7 @@ def test_reports_of_certain_bulks(client: Client) -> None:
 
 def test_reports_of_other_accounts_and_of_smpp_are_not_given(stack: Stack, client: Client) -> None:
     stack.add_account("other")
-    result(stack.settings.load())
+    result(stack.core.settings.load())
     esme = stack.esme(system_id=b"other")
     esme.submit()
     stack.esme().submit()

@@ -263,7 +263,7 @@ def test_a_store_that_fails_is_busy(stack: Stack, client: Client) -> None:
 
 def test_an_overload_is_busy_and_takes_nothing_of_the_request(stack: Stack) -> None:
     client = Client(stack)
-    stack.journal._limit = 3
+    stack.core.journal._limit = 3
     stack.writer.hold()
     esme = stack.esme()
     esme.send(submit_sm())

@@ -8,18 +8,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from smsd.services.deadlines import Deadlines
-from smsd.services.dispatch import Dispatch, Outbox
-from smsd.services.gathering import Gathering
-from smsd.services.ids import MessageIds
-from smsd.services.reports import Reports
-from smsd.services.routing import Routing
+from smsd.services.core import Bounds, Core
+from smsd.services.dispatch import Outbox
+from smsd.services.settings import NEW_ACCOUNT
 from smsd.services.statuses import DELIVERED_TO_HANDSET
-from smsd.services.submission import Request, Submission
-from smsd.services.tracking import Outcome, Tracking
+from smsd.services.submission import Request
+from smsd.services.tracking import Outcome
 from smsd.store.engine import Call, Query, Row
-from smsd.store.journal import Journal
-from smsd.store.messages import Content, Message, Messages, Report
+from smsd.store.messages import Content, Message, Report
 from smsd.store.settings import Account, Channel, Route, Rows
 from tests.stores import Submitter, Wayward, at_once, clock_at_noon, content, result
 
@@ -30,18 +26,13 @@ UNDELIVERED = Outcome(9, 1)
 
 
 def account(id: int = 1, system_id: str = "demo", **fields: Any) -> Account:
-    values: dict[str, Any] = {
-        "password": "",
-        "enabled": 1,
-        "sessions": 4,
-        "standard_receipts": 0,
-        "currency": "EUR",
-    }
-    return Account(id, system_id, **(values | fields))
+    row = NEW_ACCOUNT | {"password": ""} | fields
+    return Account(id=id, system_id=system_id, **row)
 
 
-def channel(id: int = 1, name: str = "operator") -> Channel:
-    return Channel(id, name, "smpp", 1, "{}")
+def channel(id: int = 1, name: str = "operator", **fields: Any) -> Channel:
+    values: dict[str, Any] = {"enabled": 1, "alphabets": "gsm7 latin1 ucs2", "options": "{}"}
+    return Channel(id, name, "smpp", **(values | fields))
 
 
 class Receiver:
@@ -49,11 +40,13 @@ class Receiver:
 
     def __init__(self, room: int = 1000) -> None:
         self.room = room
-        self.receipts: list[Message] = []
+        self.outstanding = 0
+        self.receipts: list[Any] = []
 
-    def deliver(self, message: Message) -> None:
+    def deliver(self, item: Any) -> None:
         self.room -= 1
-        self.receipts.append(message)
+        self.outstanding += 1
+        self.receipts.append(item)
 
     @property
     def ids(self) -> list[int]:
@@ -68,24 +61,28 @@ class Node:
         self.clock = clock or clock_at_noon()
         self._at_once = at_once(path, self.clock)
         self.engine = Wayward(self._at_once)
-        self.messages = Messages(self.engine)
-        self.journal = Journal(self.engine, self.clock, 10_000)
-        self.ids = MessageIds(self.clock)
-        self.routing = Routing()
-        self.routing.apply(
-            Rows((account(),), (channel(),), (Route(1, None, "", 1, "0.01"), Route(2, None, "4", 2, "0.02")))
+        self.core = Core(self.engine, self.clock, lambda *_: Deferred(), Bounds(10_000, SIZE, SIZE))
+        rows = Rows(
+            (account(),),
+            (channel(), channel(2, "other")),
+            (Route(1, None, "", "", 1, "0.01"), Route(2, None, "", "4", 2, "0.02")),
         )
-        self.reports = Reports(self.journal, self.messages, self.clock, SIZE)
-        self.tracking = Tracking(self.journal, self.messages, self.reports, self.clock)
-        self.dispatch = Dispatch(self.journal, self.messages, self.reports, self.tracking, self.clock, SIZE)
-        self.submission = Submission(self.routing, self.ids, self.journal, self.dispatch, self.clock)
-        self.gathering = Gathering(self.submission, self.journal, self.dispatch, self.reports, self.clock)
-        self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, self.clock)
+        for user in (self.core.accounts, self.core.routing):
+            user.apply(rows)
+        self.messages = self.core.messages
+        self.journal = self.core.journal
+        self.ids = self.core.ids
+        self.routing = self.core.routing
+        self.deliveries = self.core.deliveries
+        self.reports = self.core.reports
+        self.tracking = self.core.tracking
+        self.dispatch = self.core.dispatch
+        self.submission = self.core.submission
+        self.gathering = self.core.gathering
+        self.deadlines = self.core.deadlines
         self.submitter = Submitter()
         self.acknowledged: list[str] = []
-        self.ids.newest = result(self.messages.newest_id())
-        result(self.gathering.resume(self.messages))
-        result(self.dispatch.resume())
+        result(self.core.resume())
 
     def killed_and_started(self) -> Node:
         """Return a node that starts on the same database; nothing in memory is left of this one."""

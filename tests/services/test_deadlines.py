@@ -64,7 +64,7 @@ def test_one_look_takes_so_many_and_the_next_takes_more(
 def test_every_message_ends_when_its_validity_does_whatever_its_state(looking: Node) -> None:
     node = looking
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     sent, queued = node.submit(2, expires_at=NOON + 10)
     assert node.outbox.take() is sent
     node.send(sent, "a")
@@ -88,7 +88,7 @@ def test_every_message_ends_when_its_validity_does_whatever_its_state(looking: N
 def test_an_expired_message_is_ended_and_reported_once(looking: Node) -> None:
     node = looking
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     (message,) = node.submit(expires_at=NOON + 2)
     node.engine.holding = True
     node.clock.advance(2)

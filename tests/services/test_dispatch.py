@@ -100,7 +100,7 @@ def test_putting_back_wakes_the_channel(node: Node) -> None:
 
 def test_a_message_whose_validity_ends_while_it_waits_is_not_sent(node: Node) -> None:
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     late, good = node.submit(expires_at=node.clock.seconds() + 10)[0], node.submit()[0]
     node.clock.advance(10)
     assert node.take_all() == [good]
@@ -151,7 +151,7 @@ def test_an_operator_that_joins_the_segments_has_one_id_and_one_receipt_for_them
 
 def test_a_permanent_refusal_is_the_end(node: Node) -> None:
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     (message,) = node.submit()
     node.take_all()
     node.outbox.refused(message, temporary=False, error=1)
@@ -182,7 +182,7 @@ def test_a_temporary_refusal_is_tried_again_after_growing_delays(node: Node) -> 
 def test_a_message_that_is_refused_until_its_validity_ends_expires(node: Node) -> None:
     node.deadlines.startService()
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     (message,) = node.submit(expires_at=node.clock.seconds() + 100)
     for _ in range(100):
         node.clock.advance(1)
@@ -239,7 +239,7 @@ def test_what_was_sent_while_the_database_was_away_is_not_sent_again(node: Node,
     for message in taken:
         node.send(message, f"op {message.id}")
     node.turn()
-    node.outbox.look(1)
+    node.outbox.look(1, 0)
     assert node.take_all() == []
     node.clock.pump([0.1, 0.1])
     assert {node.state(message)[0] for message in messages} == {State.SENT}

@@ -10,19 +10,13 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from smsd.services.dispatch import Dispatch
-from smsd.services.gathering import Gathering
-from smsd.services.ids import MessageIds
-from smsd.services.reports import Reports
-from smsd.services.routing import Routing
-from smsd.services.settings import Administration, Settings
+from smsd.services.core import Bounds, Core
+from smsd.services.settings import Administration
 from smsd.services.statuses import DELIVERED_TO_HANDSET
-from smsd.services.submission import Request, Submission
-from smsd.services.tracking import Tracking
+from smsd.services.submission import Request
 from smsd.sms.udh import Concatenation
 from smsd.store.engine import Engine
-from smsd.store.journal import Journal
-from smsd.store.messages import Message, Messages, Report, State
+from smsd.store.messages import Message, Report, State
 from smsd.store.settings import Rows
 from tests.services.rig import DELIVERED
 from tests.stores import NOON, Database, content
@@ -34,17 +28,14 @@ class Life:
     def __init__(self, engine: Engine, size: int = 20) -> None:
         clock: IReactorTime = reactor
         self.engine = engine
-        self.messages = Messages(engine)
-        self.journal = Journal(engine, clock, 10_000)
-        self.routing = Routing()
-        self.settings = Settings(engine, clock)
-        self.settings.use(self.routing.apply)
-        self.settings.use(self._use)
-        self.reports = Reports(self.journal, self.messages, clock, size)
-        self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
-        self.dispatch = Dispatch(self.journal, self.messages, self.reports, self.tracking, clock, size)
-        self.submission = Submission(self.routing, MessageIds(clock), self.journal, self.dispatch, clock)
-        self.gathering = Gathering(self.submission, self.journal, self.dispatch, self.reports, clock)
+        self.core = Core(engine, clock, lambda *_: Deferred(), Bounds(10_000, size, size))
+        self.core.settings.use(self._use)
+        self.messages = self.core.messages
+        self.journal = self.core.journal
+        self.submission = self.core.submission
+        self.gathering = self.core.gathering
+        self.dispatch = self.core.dispatch
+        self.deliveries = self.core.deliveries
         self.rows = Rows()
         self.stored_ids: list[int] = []
         self.delivered: list[Message] = []
@@ -70,11 +61,12 @@ class Life:
     # The client.
 
     room = 1000
+    outstanding = 0
 
     def submit(self, **fields: Any) -> int:
         values: dict[str, Any] = {"report": int(Report.RECEIPT), "content": content()}
         request = Request(self.rows.accounts[0], "smsd", "385911234567", **(values | fields))
-        return self.submission.submit(request, self).id
+        return int(self.submission.submit(request, self).id)
 
     def stored(self, message: Message) -> None:
         self.stored_ids.append(message.id)
@@ -83,9 +75,9 @@ class Life:
     def not_stored(self, message: Message) -> None:
         raise AssertionError("The database is there.")
 
-    def deliver(self, message: Message) -> None:
+    def deliver(self, message: Any) -> None:
         self.delivered.append(message)
-        self.reports.acknowledged(message)
+        self.deliveries.taken(1, message)
         self._happened()
 
     # The operator.
@@ -123,7 +115,7 @@ async def life(database: Database) -> AsyncIterator[Life]:
     await administration.add_channel("operator", "smpp", "{}")
     await administration.add_route("operator")
     life = Life(engine)
-    await life.settings.load()
+    await life.core.settings.load()
     yield life
     life.dispatch.outbox(life.rows.channels[0].id).attach(None)
     await life.drain()
@@ -132,7 +124,7 @@ async def life(database: Database) -> AsyncIterator[Life]:
 
 async def test_every_message_is_sent_delivered_and_reported_once(life: Life) -> None:
     life.operate()
-    life.reports.receiver_bound(life.rows.accounts[0].id, life)
+    life.deliveries.bound(life.rows.accounts[0].id, life)
     ids = [life.submit() for _ in range(100)]
     ids += [life.submit(content=content(b"x" * 400)) for _ in range(20)]
     await life.until(lambda: len(life.delivered) == 120 and life.acknowledged == 100 + 60)
@@ -153,14 +145,13 @@ async def test_a_node_that_was_killed_goes_on_where_the_table_is(life: Life) -> 
     await life.until(lambda: len(life.stored_ids) == 60)
     await life.drain()
     again = Life(life.engine)
-    await again.settings.load()
-    await again.gathering.resume(again.messages)
-    await again.dispatch.resume()
+    await again.core.resume()
+    await again.core.settings.load()
     again.operate()
-    again.reports.receiver_bound(again.rows.accounts[0].id, again)
+    again.deliveries.bound(again.rows.accounts[0].id, again)
     for id in first:
         for number in (1, 2, 3):
-            again.tracking.receipt(1, f"{id}-{number}", DELIVERED, again._acknowledge)
+            again.core.tracking.receipt(1, f"{id}-{number}", DELIVERED, again._acknowledge)
     await again.until(lambda: len(again.delivered) >= 60)
     await again.drain()
     assert sorted({message.id for message in again.delivered}) == sorted(first + second)
@@ -177,10 +168,10 @@ async def test_parts_are_gathered_and_reports_fetched_once(life: Life) -> None:
         life.gathering.part(request, Concatenation(5, 3, number), life)
     await life.until(lambda: len(life.stored_ids) == 3 and life.acknowledged == 2)
     await life.drain()
-    (report,) = await life.reports.fetch(account.id, ["bulk"], life.stored_ids[:1], 10)
+    (report,) = await life.core.reports.fetch(account.id, ["bulk"], life.stored_ids[:1], 10)
     assert report.content.body == b"1" * 100 + b"2" * 100 + b"3" * 100
     assert report.state == State.FINAL
-    assert await life.reports.fetch(account.id, [], [], 10) == []
+    assert await life.core.reports.fetch(account.id, [], [], 10) == []
 
 
 async def test_a_changed_setting_is_in_force_at_once(life: Life) -> None:

@@ -98,7 +98,7 @@ def test_a_message_of_one_part_is_whole_at_once(node: Node) -> None:
 
 def test_a_message_whose_parts_do_not_all_come_ends_unsent(node: Node) -> None:
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     message = part(node, 1)
     part(node, 3)
     node.turn()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import gatherResults
 
+from smsd.services.deliveries import Outcome
 from smsd.services.statuses import DELIVERED_TO_HANDSET
 from smsd.store.messages import Report
 from tests.services.rig import DELIVERED, SIZE, UNDELIVERED, Node, Receiver, account, waiting
@@ -11,7 +12,7 @@ from tests.stores import content, gone, result
 
 def bound(node: Node, *receivers: Receiver, account_id: int = 1) -> None:
     for receiver in receivers:
-        node.reports.receiver_bound(account_id, receiver)
+        node.deliveries.bound(account_id, receiver)
     node.turn()
 
 
@@ -20,8 +21,8 @@ def acknowledge(node: Node, receiver: Receiver) -> list[int]:
     receipts, receiver.receipts = receiver.receipts, []
     for receipt in receipts:
         receiver.room += 1
-        node.reports.acknowledged(receipt)
-    node.reports.room(1)
+        node.deliveries.taken(1, receipt)
+    node.deliveries.room(1)
     node.turn()
     return [receipt.id for receipt in receipts]
 
@@ -83,7 +84,7 @@ def test_receipts_wait_for_room(node: Node) -> None:
     messages = node.deliver(3)
     assert receiver.ids == []
     receiver.room = 2
-    node.reports.room(1)
+    node.deliveries.room(1)
     node.turn()
     assert receiver.ids == [message.id for message in messages[:2]]
     assert acknowledge(node, receiver) == [message.id for message in messages[:2]]
@@ -117,8 +118,8 @@ def test_an_account_without_sessions_takes_no_memory(node: Node) -> None:
     acknowledge(node, receiver)
     while receiver.receipts:
         acknowledge(node, receiver)
-    node.reports.receiver_gone(1, receiver)
-    assert node.reports._receipts == {}
+    node.deliveries.gone(1, receiver)
+    assert node.deliveries._recipients == {}
 
 
 def test_a_returned_receipt_goes_to_another_session(node: Node) -> None:
@@ -126,10 +127,10 @@ def test_a_returned_receipt_goes_to_another_session(node: Node) -> None:
     bound(node, first)
     messages = node.deliver(3)
     bound(node, second)
-    node.reports.receiver_gone(1, first)
+    node.deliveries.gone(1, first)
     for message in reversed(first.receipts):
-        node.reports.returned(message)
-    node.reports.room(1)
+        node.deliveries.returned(1, message, Outcome.LATER)
+    node.deliveries.room(1)
     node.turn()
     assert second.ids == [message.id for message in messages]
 
@@ -138,9 +139,9 @@ def test_a_returned_receipt_waits_for_the_next_session_if_there_is_none(node: No
     first, second = Receiver(room=2), Receiver()
     bound(node, first)
     messages = node.deliver(5)
-    node.reports.receiver_gone(1, first)
+    node.deliveries.gone(1, first)
     for message in reversed(first.receipts):
-        node.reports.returned(message)
+        node.deliveries.returned(1, message, Outcome.LATER)
     node.turn()
     bound(node, second)
     assert second.ids == [message.id for message in messages]
@@ -150,11 +151,11 @@ def test_a_session_may_come_between_another_ones_end_and_its_receipts_return(nod
     first, second = Receiver(room=2), Receiver()
     bound(node, first)
     messages = node.deliver(5)
-    node.reports.receiver_gone(1, first)
+    node.deliveries.gone(1, first)
     bound(node, second)
     for message in reversed(first.receipts):
-        node.reports.returned(message)
-    node.reports.room(1)
+        node.deliveries.returned(1, message, Outcome.LATER)
+    node.deliveries.room(1)
     node.turn()
     assert sorted(second.ids) == [message.id for message in messages]
 
@@ -163,8 +164,8 @@ def test_a_refused_receipt_may_come_again_to_the_same_session(node: Node) -> Non
     receiver = Receiver()
     bound(node, receiver)
     (message,) = node.deliver()
-    node.reports.returned(receiver.receipts[0])
-    node.reports.room(1)
+    node.deliveries.returned(1, receiver.receipts[0], Outcome.LATER)
+    node.deliveries.room(1)
     node.turn()
     assert receiver.ids == [message.id] * 2
 
@@ -174,7 +175,7 @@ def test_an_acknowledged_receipt_never_comes_again(node: Node) -> None:
     bound(node, receiver)
     first, _ = node.deliver(2)
     node.clock.advance(5)
-    node.reports.acknowledged(receiver.receipts[0])
+    node.deliveries.taken(1, receiver.receipts[0])
     node.turn()
     assert node.rows(f"SELECT report, reported_at - done_at FROM message WHERE id = {first.id}") == [(0, 5)]
     node = node.killed_and_started()
@@ -190,7 +191,7 @@ def test_an_acknowledgement_while_the_database_is_away_is_kept(node: Node, lost:
     bound(node, receiver)
     node.deliver()
     setattr(node.engine, lost, gone())
-    node.reports.acknowledged(receiver.receipts[0])
+    node.deliveries.taken(1, receiver.receipts[0])
     node.turn()
     other = Receiver()
     bound(node, other)

@@ -7,7 +7,7 @@ def routing(*routes: tuple[int | None, str, int]) -> Routing:
     made.apply(
         Rows(
             routes=tuple(
-                Route(id, account, prefix, channel, "0")
+                Route(id, account, "", prefix, channel, "0")
                 for id, (account, prefix, channel) in enumerate(routes, 1)
             )
         )
@@ -51,6 +51,6 @@ def test_a_prefix_may_be_a_whole_number_and_no_longer_one_matches() -> None:
 
 def test_routes_that_are_gone_are_forgotten() -> None:
     routes = routing((None, "", 1), (7, "", 2))
-    routes.apply(Rows(routes=(Route(3, None, "385", 3, "0"),)))
+    routes.apply(Rows(routes=(Route(3, None, "", "385", 3, "0"),)))
     assert channel(routes.find(7, "385911234567")) == 3
     assert routes.find(7, "4366412345") is None

@@ -78,7 +78,7 @@ BAD: list[tuple[int, dict[str, Any]]] = [
     (REJECTED_DESTINATION, {"destination": ""}),
     (REJECTED_DESTINATION, {"destination": "0911234567"}),
     (REJECTED_SOURCE, {"source": "a sender too long"}),
-    (REJECTED_INVALID_UDH, {"content": Content(1, 1, 1, 1, "", 0, 0, 0, 0, 1, b"x" * 50, b"y" * 139)}),
+    (REJECTED_INVALID_UDH, {"content": Content(1, 1, 1, 1, "", 0, 0, 0, 1, b"x" * 50, b"y" * 139)}),
     (REJECTED_MESSAGE_TOO_LONG, {"body": b"x" * (153 * 255 + 1)}),
     (REJECTED_ROUTE_NOT_AVAILABLE, {"account": account(7)}),
 ]

@@ -96,7 +96,7 @@ def test_a_late_receipt_is_found_in_the_table(node: Node) -> None:
     message = sent(node, "a")
     node = node.killed_and_started()
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     node.receipt("a")
     node.turn()
     assert node.state(message) == DONE
@@ -157,7 +157,7 @@ def test_what_is_forgotten_to_bound_memory_is_found_in_the_table(
 
 def test_a_receipt_that_comes_twice_is_acknowledged_twice_and_counts_once(node: Node) -> None:
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     message = sent(node, "a")
     node.receipt("a")
     node.turn()
@@ -170,7 +170,7 @@ def test_a_receipt_that_comes_twice_is_acknowledged_twice_and_counts_once(node: 
 
 def test_a_receipt_that_comes_twice_at_once_counts_once(node: Node) -> None:
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     message = sent(node, "a")
     node.receipt("a")
     node.receipt("a", UNDELIVERED)
@@ -240,7 +240,7 @@ def test_a_mistake_in_looking_up_does_not_end_it(
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_a_receipt_that_comes_while_the_database_is_away_is_kept(node: Node, lost: str) -> None:
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     message = sent(node, "a")
     setattr(node.engine, lost, gone())
     node.receipt("a")
@@ -315,7 +315,7 @@ def test_a_receipt_looked_up_before_the_other_segments_end_is_on_disk_counts_wit
 
 def test_one_undelivered_segment_ends_the_message_at_once(node: Node) -> None:
     receiver = Receiver()
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     message = sent(node, "a", "b", "c", body=LONG)
     node.receipt("a")
     node.receipt("b", UNDELIVERED)
@@ -330,13 +330,13 @@ def test_one_undelivered_segment_ends_the_message_at_once(node: Node) -> None:
 
 def test_of_two_segments_that_fail_at_once_the_first_names_the_status(node: Node) -> None:
     receiver = Receiver(room=0)
-    node.reports.receiver_bound(1, receiver)
+    node.deliveries.bound(1, receiver)
     sent(node, "a", "b", "c", body=LONG)
     node.receipt("a", UNDELIVERED)
     node.receipt("b", UNDELIVERED._replace(status=22, error=255))
     node.turn()
     receiver.room = 1
-    node.reports.room(1)
+    node.deliveries.room(1)
     node.turn()
     (receipt,) = receiver.receipts
     assert (

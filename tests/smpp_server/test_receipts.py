@@ -48,7 +48,7 @@ def test_a_receipt_is_the_platform_s_to_the_letter(stack: Stack) -> None:
 
 def test_an_account_may_have_the_standard_s_line(stack: Stack) -> None:
     stack.add_account("purist", standard_receipts=1)
-    result(stack.settings.load())
+    result(stack.core.settings.load())
     esme = stack.esme(system_id=b"purist")
     answer = esme.submit(short_message=b"Hello world, how are you today?")
     stack.smsc.receipt()
@@ -61,7 +61,7 @@ def test_an_account_may_have_the_standard_s_line(stack: Stack) -> None:
 
 def test_the_standard_s_line_shows_text_that_is_not_ascii_as_question_marks(stack: Stack) -> None:
     stack.add_account("purist", standard_receipts=1)
-    result(stack.settings.load())
+    result(stack.core.settings.load())
     esme = stack.esme(system_id=b"purist")
     esme.submit(data_coding=8, short_message="Привет €1".encode("utf-16-be"))
     stack.smsc.receipt()
@@ -83,7 +83,7 @@ def test_each_end_has_its_word_and_its_number(
     stack: Stack, stat: bytes, err: bytes, platform: bytes, standard: bytes, state: int, code: int
 ) -> None:
     stack.add_account("purist", standard_receipts=1)
-    result(stack.settings.load())
+    result(stack.core.settings.load())
     for number, (name, word) in enumerate(((b"acme", platform), (b"purist", standard)), 1):
         esme = stack.esme(system_id=name)
         esme.submit()
@@ -130,7 +130,7 @@ def test_receipts_are_spread_evenly_over_sessions_that_take_them(stack: Stack) -
 
 def test_receipts_of_an_account_go_to_no_other(stack: Stack) -> None:
     stack.add_account("other")
-    result(stack.settings.load())
+    result(stack.core.settings.load())
     acme, other = stack.esme(), stack.esme(system_id=b"other")
     acme.submit()
     stack.smsc.receipt()

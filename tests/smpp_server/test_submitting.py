@@ -394,7 +394,7 @@ def test_parts_with_different_destinations_are_different_messages(stack: Stack) 
 
 def test_parts_of_different_accounts_are_different_messages(stack: Stack) -> None:
     stack.add_account("other")
-    result(stack.settings.load())
+    result(stack.core.settings.load())
     acme, other = stack.esme(), stack.esme(system_id=b"other")
     assert acme.submit(**part(1)).message_id != other.submit(**part(1)).message_id
     acme.submit(**part(2))

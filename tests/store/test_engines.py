@@ -27,7 +27,9 @@ STRICTLY = Query(
 )
 ALL = Query("SELECT message_id, number, body FROM fragment ORDER BY message_id, number")
 COUNT = Query("SELECT count(*) FROM fragment")
-CHANNEL = Query("INSERT INTO channel (name, kind, enabled, options) VALUES (?, ?, ?, ?) RETURNING id")
+CHANNEL = Query(
+    "INSERT INTO channel (name, kind, enabled, alphabets, options) VALUES (?, ?, ?, 'gsm7', ?) RETURNING id"
+)
 
 
 async def test_what_is_written_can_be_read(engine: Engine) -> None:
@@ -38,16 +40,16 @@ async def test_what_is_written_can_be_read(engine: Engine) -> None:
 async def test_every_kind_of_value_comes_back_unchanged(engine: Engine) -> None:
     word = "Žâ€\u2028😀 'quoted' \"twice\" \\ %s ? {rows} \t\n"
     largest = 2**63 - 1
-    row = (largest, 1, 2, 1, None, word, "1", 1, 1.1, 1e-9, NOON + 0.1, None, 0, 0, "0.000001", "[]")
+    row = (largest, 1, 2, 1, 0, None, word, "1", 1, 1.1, 1e-9, NOON + 0.1, None, 0, 0, "0.000001", "[]")
     query = Query(
-        "INSERT INTO message (id, account_id, channel_id, state, bulk_id, source, destination, segments,"
-        " accepted_at, due_at, expires_at, done_at, status, report, price, content)"
-        " SELECT id, account_id, channel_id, state, bulk_id, source, destination, segments, accepted_at,"
-        " due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r WHERE true"
-        " RETURNING id, account_id, channel_id, state, bulk_id, source, destination, segments, accepted_at,"
-        " due_at, expires_at, done_at, status, report, price, content",
-        "id bigint, account_id bigint, channel_id bigint, state smallint, bulk_id text, source text,"
-        " destination text, segments int, accepted_at float8, due_at float8, expires_at float8,"
+        "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
+        " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content)"
+        " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
+        " accepted_at, due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r"
+        " WHERE true RETURNING id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
+        " accepted_at, due_at, expires_at, done_at, status, report, price, content",
+        "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
+        " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8,"
         " done_at float8, status smallint, report smallint, price text, content text",
     )
     assert await engine.write(Call(query, [row])) == [[row]]
@@ -112,7 +114,7 @@ async def test_a_row_without_what_it_must_have_is_refused(engine: Engine) -> Non
 
 async def test_a_row_that_others_refer_to_stays(engine: Engine) -> None:
     [[(number,)]] = await engine.write(Call(CHANNEL, ("a", "smpp", 1, "{}")))
-    route = Query("INSERT INTO route (prefix, channel_id, price) VALUES (?, ?, ?)")
+    route = Query("INSERT INTO route (code, prefix, channel_id, price) VALUES ('', ?, ?, ?)")
     await engine.write(Call(route, ("385", number, "0")))
     with pytest.raises(StoreRefused):
         await engine.write(Call(Query("DELETE FROM channel WHERE id = ?"), (number,)))

@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, capturedLogs
 from smsd.store.batch import ACCEPT
 from smsd.store.engine import Call, Engine, Query, Row, StoreUnavailable
 from smsd.store.journal import AT_ONCE, Journal, Overloaded
-from smsd.store.messages import Message, Messages, Report, State
+from smsd.store.messages import Message, Messages, Queue, Report, State
 from tests.stores import NOON, Submitter, Wayward, at_once, clock_at_noon, gone, message, result
 
 LIMIT = 100
@@ -82,7 +82,7 @@ def test_a_message_is_stored_as_it_was_accepted(stage: Stage) -> None:
     )
     stage.journal.accept(one, stage.submitter)
     stage.turn()
-    assert result(Messages(stage.engine).queued(1, 1, 10)) == [one]
+    assert result(Messages(stage.engine).queued(Queue(1, 1, 0), 10)) == [one]
 
 
 def test_what_comes_in_one_turn_shares_a_transaction(stage: Stage) -> None:
@@ -154,7 +154,7 @@ def test_a_message_goes_through_its_states_one_transaction_each(stage: Stage) ->
     assert stage.rows("SELECT state, due_at, attempts, error FROM message") == [
         (State.SCHEDULED, NOON + 60, 1, 34)
     ]
-    assert result(Messages(stage.engine).due(NOON + 60, 10)) == [(1, 1)]
+    assert result(Messages(stage.engine).due(NOON + 60, 10)) == [Queue(1, 1, 0)]
     stage.journal.sent(1, NOON + 61, lambda _: None)
     stage.turn()
     assert stage.state(1) == State.SENT
@@ -560,7 +560,7 @@ def test_the_parts_of_a_message_are_kept_until_it_is_whole(stage: Stage) -> None
     stage.turn()
     assert stage.submitter.heard == [("stored", 1), ("stored", 1)]
     assert result(Messages(stage.engine).gathering()) == []
-    assert result(Messages(stage.engine).queued(1, 1, 10)) == [whole]
+    assert result(Messages(stage.engine).queued(Queue(1, 1, 0), 10)) == [whole]
     assert stage.rows("SELECT * FROM fragment") == []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
-from smsd.store.messages import Message, Messages, Report, State
+from smsd.store.messages import Message, Messages, Queue, Report, State
 from tests.stores import NOON, Submitter, clock_at_noon, message
 
 
@@ -46,8 +46,8 @@ async def test_the_oldest_queued_messages_of_an_account_on_a_channel_are_read(en
         ],
     )
     messages = Messages(engine)
-    assert await messages.queued(1, 1, 3) == sorted(rows, key=lambda one: one.id)[:3]
-    assert sorted(await messages.queues()) == [(1, 1), (1, 2), (2, 1)]
+    assert await messages.queued(Queue(1, 1, 0), 3) == sorted(rows, key=lambda one: one.id)[:3]
+    assert sorted(await messages.queues()) == [Queue(1, 1, 0), Queue(1, 2, 0), Queue(2, 1, 0)]
     assert await messages.waiting(1) == 6
     assert await messages.waiting(3) == 0
 
@@ -94,10 +94,10 @@ async def test_messages_become_queued_when_they_are_due_the_first_due_first(engi
     await store(engine, [message(id, state=State.SCHEDULED, due_at=NOON + id) for id in range(1, 6)])
     messages = Messages(engine)
     assert await messages.due(NOON, 10) == []
-    assert await messages.due(NOON + 3, 2) == [(1, 1), (1, 1)]
-    assert [one.id for one in await messages.queued(1, 1, 10)] == [1, 2]
-    assert await messages.due(NOON + 3, 10) == [(1, 1)]
-    assert [one.id for one in await messages.queued(1, 1, 10)] == [1, 2, 3]
+    assert await messages.due(NOON + 3, 2) == [Queue(1, 1, 0), Queue(1, 1, 0)]
+    assert [one.id for one in await messages.queued(Queue(1, 1, 0), 10)] == [1, 2]
+    assert await messages.due(NOON + 3, 10) == [Queue(1, 1, 0)]
+    assert [one.id for one in await messages.queued(Queue(1, 1, 0), 10)] == [1, 2, 3]
 
 
 async def test_messages_whose_validity_has_ended_are_read_unless_they_are_final(engine: Engine) -> None:

@@ -23,7 +23,9 @@ def test_a_new_database_has_the_tables_and_they_are_empty(database: Database) ->
 
 def test_a_database_that_is_up_to_date_is_left_as_it_is(database: Database) -> None:
     database.engine().prepare(NOON, exclusive=False)
-    database.execute("INSERT INTO channel (name, kind, enabled, options) VALUES ('a', 'smpp', 1, '{}')")
+    database.execute(
+        "INSERT INTO channel (name, kind, enabled, alphabets, options) VALUES ('a', 'smpp', 1, 'gsm7', '{}')"
+    )
     before = database.execute("SELECT * FROM schema_version")
     database.engine().prepare(NOON + 100, exclusive=False)
     assert database.execute("SELECT * FROM schema_version") == before

@@ -8,7 +8,16 @@ CREATE TABLE account (
     password TEXT NOT NULL,                    -- an argon2id hash in its standard text form
     enabled SMALLINT NOT NULL,
     sessions INTEGER NOT NULL,                 -- how many SMPP sessions may be bound at once
+    binds TEXT NOT NULL,                       -- the kinds of bind allowed, e.g. 'transmitter receiver transceiver'
+    addresses TEXT NOT NULL,                   -- the networks it may bind from, e.g. '192.0.2.0/24 2001:db8::/32'; '': any
+    tls SMALLINT NOT NULL,                     -- 1: it may bind over TLS only
+    certificate TEXT NOT NULL,                 -- the common name that its client certificate must have; '': it needs none
+    throughput INTEGER NOT NULL,               -- messages a second; 0: no limit
+    unanswered INTEGER NOT NULL,               -- submit_sm of a session without an answer; 0: the node's own limit
+    queue INTEGER NOT NULL,                    -- messages that may wait to be sent; 0: no limit
     standard_receipts SMALLINT NOT NULL,       -- 1: receipts as in SMPP 3.4 appendix B, 0: the platform's own line
+    receipts_to_submitter SMALLINT NOT NULL,   -- 1: to the session that submitted, if it can take them; 0: to all in turn
+    country TEXT NOT NULL,                     -- the calling code of its national numbers (TON 2); '': it has none
     currency TEXT NOT NULL                     -- ISO 4217, of the prices in this account's reports
 );
 
@@ -18,6 +27,7 @@ CREATE TABLE channel (
     name TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,                        -- 'smpp' or 'simulator'
     enabled SMALLINT NOT NULL,
+    alphabets TEXT NOT NULL,                   -- what its operator can take, e.g. 'gsm7 latin1 ucs2'
     options TEXT NOT NULL                      -- JSON: the settings of this kind of channel
 );
 
@@ -25,6 +35,7 @@ CREATE TABLE channel (
 CREATE TABLE route (
     id {key},
     account_id BIGINT REFERENCES account (id), -- NULL: a route for every account
+    code TEXT NOT NULL,                        -- only for sessions that ask for it by system_type; '': for all others
     prefix TEXT NOT NULL,                      -- leading digits of the destination; '' is every destination
     channel_id BIGINT NOT NULL REFERENCES channel (id),
     price TEXT NOT NULL                        -- an exact decimal, per segment, in the account's currency
@@ -36,6 +47,7 @@ CREATE TABLE message (
     account_id BIGINT NOT NULL,
     channel_id BIGINT,                         -- NULL: refused before it had a route
     state SMALLINT NOT NULL,                   -- 0 gathering, 1 scheduled, 2 queued, 3 sent, 4 final
+    priority SMALLINT NOT NULL,                -- 0 to 3; of an account's messages the higher ones are sent first
     bulk_id TEXT,
     source TEXT NOT NULL,
     destination TEXT NOT NULL,                 -- E.164 digits; for a refused message as the client gave it
@@ -48,12 +60,13 @@ CREATE TABLE message (
     done_at DOUBLE PRECISION,                  -- when it became final
     status SMALLINT NOT NULL,                  -- a message status id, e.g. 5 DELIVERED_TO_HANDSET
     error INTEGER NOT NULL DEFAULT 0,          -- a GSM error code
-    report SMALLINT NOT NULL,                  -- still owed once final: 0 nothing, 1 a receipt, 2 to be fetched
+    report SMALLINT NOT NULL,                  -- still owed once final: 0 nothing, 1 a receipt, 2 to be fetched, 3 a receipt
+                                               -- set aside, since sessions break on it or refuse it
     reported_at DOUBLE PRECISION,              -- when the client acknowledged or fetched its report
     price TEXT NOT NULL,                       -- per segment
     content TEXT NOT NULL                      -- JSON array: everything that only sending needs
 );
-CREATE INDEX message_queued ON message (channel_id, account_id, id) WHERE state = 2;
+CREATE INDEX message_queued ON message (channel_id, account_id, priority, id) WHERE state = 2;
 CREATE INDEX message_due ON message (due_at) WHERE state < 2;
 CREATE INDEX message_expiring ON message (expires_at) WHERE state < 4;
 CREATE INDEX message_report_owed ON message (account_id, report, done_at) WHERE state = 4 AND report > 0;

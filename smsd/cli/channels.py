@@ -1,0 +1,128 @@
+"""``smsd channel``: ways to operators."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import msgspec
+
+from smsd.channels.options import KINDS, InvalidOptions, invalid_options, read_options
+from smsd.cli.work import changes_of, run, table, yes
+from smsd.services.settings import Administration
+
+SECRET = "password"
+
+
+@click.group()
+def channel() -> None:
+    """Ways to operators."""
+
+
+@channel.command("list")
+@click.pass_obj
+def channel_list(config: str | None) -> None:
+    """List the channels, their passwords hidden."""
+
+    async def work(administration: Administration) -> None:
+        rows = await administration.rows()
+        table(
+            ("NAME", "KIND", "ENABLED", "ALPHABETS", "OPTIONS"),
+            (
+                (one.name, one.kind, yes(one.enabled), one.alphabets.replace(" ", ","), _shown(one.options))
+                for one in rows.channels
+            ),
+        )
+
+    run(config, work)
+
+
+_options = click.argument("options", nargs=-1, metavar="[NAME=VALUE]...")
+_alphabets = click.option("--alphabets", help="gsm7, latin1, ucs2: those the operator takes (new: all).")
+
+
+@channel.command("add")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(sorted(KINDS)), default="smpp", show_default=True)
+@_alphabets
+@_options
+@click.pass_obj
+def channel_add(
+    config: str | None, name: str, kind: str, alphabets: str | None, options: tuple[str, ...]
+) -> None:
+    """Add a channel with its kind's options.
+
+    For example: smsd channel add acme endpoint=tcp:smsc.example:2775 system_id=me password=secret
+    """
+
+    async def work(administration: Administration) -> None:
+        columns = {} if alphabets is None else {"alphabets": alphabets}
+        await administration.add_channel(name, kind, _json(kind, {}, options), **columns)
+        click.echo(f"Channel {name} is added.")
+
+    run(config, work)
+
+
+@channel.command("set")
+@click.argument("name")
+@click.option("--enabled/--disabled", default=None, help="Whether it runs; what waits for it waits if not.")
+@_alphabets
+@_options
+@click.pass_obj
+def channel_set(config: str | None, /, name: str, options: tuple[str, ...], **given: Any) -> None:
+    """Change a channel; NAME= alone gives an option its default again."""
+    columns = changes_of(given | ({"options": options} if options else {}))
+
+    async def work(administration: Administration) -> None:
+        if options:
+            row = await administration.channel(name)
+            columns["options"] = _json(row.kind, json.loads(row.options), options)
+        await administration.change_channel(name, **columns)
+        click.echo(f"Channel {name} is changed.")
+
+    run(config, work)
+
+
+@channel.command("remove")
+@click.argument("name")
+@click.pass_obj
+def channel_remove(config: str | None, name: str) -> None:
+    """Remove a channel to which no route leads and for which no message waits."""
+
+    async def work(administration: Administration) -> None:
+        await administration.remove_channel(name)
+        click.echo(f"Channel {name} is removed.")
+
+    run(config, work)
+
+
+def _shown(options: str) -> str:
+    """Return a channel's options as NAME=VALUE, without its password."""
+    given = json.loads(options)
+    return " ".join(f"{name}={'…' if name == SECRET else value}" for name, value in given.items())
+
+
+def _json(kind: str, options: dict[str, Any], changes: tuple[str, ...]) -> str:
+    """Return a channel's options with NAME=VALUE changes as JSON.
+
+    Raises:
+        InvalidOptions: naming the one that won't do.
+    """
+    changed = dict(options)
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals:
+            raise InvalidOptions(f"Expected NAME=VALUE, got {change!r}.")
+        changed[name] = value
+        if not value:
+            del changed[name]
+    # Numbers come as text here: converted leniently, they are stored as what they are.
+    try:
+        typed = msgspec.convert(changed, KINDS[kind], strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid_options(kind, error) from error
+    given = {name: value for name, value in msgspec.to_builtins(typed).items() if name in changed}
+    text = json.dumps(given)
+    read_options(kind, text)
+    return text

@@ -1,0 +1,93 @@
+"""What all commands share: they work on the configured database, and say in sentences what goes wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+import click
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from smsd.channels.options import InvalidOptions
+from smsd.config import ConfigError, find, load
+from smsd.services.settings import Administration, SettingError
+from smsd.store.engine import SchemaTooNew, StoreRefused, StoreUnavailable
+from smsd.store.open import UnknownDatabase, engine
+
+Work = Callable[[Administration], Awaitable[None]]
+
+
+def run(option: str | None, work: Work) -> None:
+    """Run a command on the configured database; what goes wrong is told in a sentence, with exit status 1."""
+    problems: list[str] = []
+
+    async def command(reactor: Any) -> None:
+        try:
+            file = find(option)
+            config = load(file)
+            folder = config.state_folder(file)
+            if not folder.is_dir():
+                raise ConfigError(f"{file}: state: there is no folder {folder}; start the node once.")
+            database = engine(config.database, folder, reactor)
+            database.prepare(reactor.seconds(), exclusive=False)
+            await database.open()
+            try:
+                await work(Administration(database))
+            finally:
+                await database.close()
+        except (
+            ConfigError,
+            InvalidOptions,
+            SettingError,
+            SchemaTooNew,
+            StoreRefused,
+            StoreUnavailable,
+            UnknownDatabase,
+        ) as error:
+            problems.append(str(error))
+
+    try:
+        react(lambda reactor: Deferred.fromCoroutine(command(reactor)))
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    for problem in problems:
+        click.echo(f"smsd: {problem}", err=True)
+    if problems:
+        sys.exit(1)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows in columns."""
+    lines = [[str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+    for line in ([*heads], *lines):
+        click.echo("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
+
+
+def yes(flag: int) -> str:
+    """Return how a flag is shown."""
+    return "yes" if flag else "no"
+
+
+def columns_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that options set; those that were not given are ``None``."""
+    return {
+        name: int(value) if isinstance(value, bool) else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def changes_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that options change.
+
+    Raises:
+        click.UsageError: if there is none.
+    """
+    columns = columns_of(given)
+    if not columns:
+        raise click.UsageError("Nothing to change: give an option.")
+    return columns

@@ -1,0 +1,84 @@
+"""The services that all edges of a node share, made once and joined to one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from smsd.services.accounts import Accounts
+from smsd.services.backlog import Backlog
+from smsd.services.deadlines import Deadlines
+from smsd.services.deliveries import Deliveries
+from smsd.services.dispatch import Dispatch
+from smsd.services.gathering import Gathering
+from smsd.services.guard import Guard
+from smsd.services.ids import MessageIds
+from smsd.services.reports import Reports
+from smsd.services.routing import Routing
+from smsd.services.settings import Settings
+from smsd.services.submission import Submission
+from smsd.services.tracking import Tracking
+from smsd.store.engine import Engine
+from smsd.store.journal import Journal
+from smsd.store.messages import Messages
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How much is held in memory."""
+
+    unstored: int = 10_000
+    """Messages that wait for the disk."""
+    messages: int = 2_000
+    """Messages of one account, channel and priority that wait to be sent."""
+    receipts: int = 2_000
+    """What waits for one account's sessions, of each kind."""
+
+
+class Core:
+    """The services over one database."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: IReactorTime,
+        in_thread: Callable[..., Deferred[Any]],
+        bounds: Bounds,
+    ) -> None:
+        """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``."""
+        self.clock = clock
+        self.messages = Messages(engine)
+        self.journal = Journal(engine, clock, bounds.unstored)
+        self.settings = Settings(engine, clock)
+        self.ids = MessageIds(clock)
+        self.accounts = Accounts(in_thread)
+        self.guard = Guard(clock)
+        self.routing = Routing()
+        self.backlog = Backlog(self.messages, clock)
+        self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
+        self.reports = Reports(self.journal, self.messages, self.deliveries, self.backlog, self.ids, clock)
+        self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
+        self.dispatch = Dispatch(
+            self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
+        )
+        self.submission = Submission(self.routing, self.ids, self.journal, self.dispatch, self.backlog, clock)
+        self.gathering = Gathering(
+            self.submission, self.journal, self.dispatch, self.backlog, self.reports, clock
+        )
+        self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
+        for user in (self.accounts, self.routing, self.deliveries):
+            self.settings.use(user.apply)
+
+    async def resume(self) -> None:
+        """Take up what the database holds, before the settings are loaded.
+
+        Raises:
+            StoreUnavailable: if the database doesn't answer.
+        """
+        self.ids.newest = await self.messages.newest_id()
+        await self.backlog.resume()
+        await self.gathering.resume(self.messages)
+        await self.dispatch.resume()
