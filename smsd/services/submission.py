@@ -129,10 +129,7 @@ class Submission:
         elif source is None:
             refusal = REJECTED_SOURCE
         else:
-            try:
-                segments = _segments(request.content)
-            except _Unsendable as unsendable:
-                refusal = unsendable.status
+            segments, refusal = _segments(request.content)
         if refusal == MESSAGE_ACCEPTED:
             route = self._routing.find(request.account.id, number or "", request.route_code)
             if route is None:
@@ -182,10 +179,9 @@ class Submission:
         if content.data_coding not in codings.unchanged:
             fit = codings.fit(Encoded(content.data_coding, content.body, content.udh))
             message.content = replace(content, data_coding=fit.data_coding, body=fit.body, udh=fit.udh)
-            try:
-                message.segments = _segments(message.content)
-            except _Unsendable as unsendable:
-                raise self._refused(message, unsendable.status) from None
+            message.segments, refusal = _segments(message.content)
+            if refusal != MESSAGE_ACCEPTED:
+                raise self._refused(message, refusal)
         return message
 
     def _refused(self, message: Message, status: int) -> Refused:
@@ -211,23 +207,13 @@ class Queueing(NamedTuple):
         self.submitter.not_stored(message)
 
 
-class _Unsendable(Exception):
-    """No segments can carry a message; ``status`` says why."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-def _segments(content: Content) -> int:
-    """Return how many segments a message takes; raises ``_Unsendable`` if that can't be done."""
+def _segments(content: Content) -> tuple[int, int]:
+    """Return how many segments a message takes, and the status that says whether that can be done."""
     try:
         segments = count(content.body, content.data_coding, content.udh)
     except TooLong:
-        raise _Unsendable(REJECTED_INVALID_UDH) from None
-    if segments > MOST_SEGMENTS:
-        raise _Unsendable(REJECTED_MESSAGE_TOO_LONG)
-    return segments
+        return 1, REJECTED_INVALID_UDH
+    return segments, MESSAGE_ACCEPTED if segments <= MOST_SEGMENTS else REJECTED_MESSAGE_TOO_LONG
 
 
 def _storable(address: str) -> str:

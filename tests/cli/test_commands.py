@@ -77,7 +77,8 @@ def test_a_channel_is_added_listed_changed_and_removed(stack: Stack, smsd: Comma
     listed = smsd("channel", "list").output.splitlines()
     assert listed[0].split() == ["NAME", "KIND", "ENABLED", "ALPHABETS", "OPTIONS"]
     assert listed[2] == (
-        f"acme-1    smpp       yes      gsm7,latin1,ucs2  {ENDPOINT} system_id=me password=… bind=pair window=20"
+        "acme-1    smpp       yes      gsm7,latin1,ucs2"
+        f"  {ENDPOINT} system_id=me password=… bind=pair window=20"
     )
     assert listed[3] == "play      simulator  yes      gsm7,latin1,ucs2  delay=0.5"
     assert "s3cret" not in "".join(listed)

@@ -46,8 +46,8 @@ async def test_every_kind_of_value_comes_back_unchanged(engine: Engine) -> None:
         " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content)"
         " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
         " accepted_at, due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r"
-        " WHERE true RETURNING id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
-        " accepted_at, due_at, expires_at, done_at, status, report, price, content",
+        " WHERE true RETURNING id, account_id, channel_id, state, priority, bulk_id, source, destination,"
+        " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content",
         "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
         " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8,"
         " done_at float8, status smallint, report smallint, price text, content text",
