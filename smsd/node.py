@@ -171,7 +171,7 @@ class Node(InOrder):
         config = self.config
         limits = config.smpp.limits
         times = session.Limits(limits.bind, limits.enquire, limits.response, limits.pdu)
-        channels = Channels(self.core.dispatch, self.reactor, times)
+        channels = Channels(self.core.dispatch, self.core.inbox, self.reactor, times)
         listener = Listener(
             self.core,
             config.smpp.system_id,

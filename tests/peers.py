@@ -501,7 +501,7 @@ class Stack:
         self.hashing = Worker()
         self.core = Core(self.engine, network, self.hashing.run, Bounds(unstored, held, held))
         self.listener = Listener(self.core, "smsd", limits or Limits())
-        self.channels = Channels(self.core.dispatch, network, session.Limits())
+        self.channels = Channels(self.core.dispatch, self.core.inbox, network, session.Limits())
         self.sessions = Sessions(self.listener)
         self.api = HttpApi(self.core)
         for user in (self.channels, self.listener):

@@ -24,6 +24,8 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One bind for both directions, or a transmitter and a receiver."""
     window: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 10
     """How many submit_sm may be unanswered."""
+    tlvs: Literal["all", "standard", "none"] = "all"
+    """Which of the optional parameters that clients give go along: vendors' too, SMPP 3.4's own, or none."""
 
     def __repr__(self) -> str:
         return f"<SMPP {self.system_id} at {self.endpoint}>"

@@ -13,6 +13,7 @@ from smsd.channels.options import InvalidOptions, SmppOptions, read_options
 from smsd.channels.simulator import SimulatorChannel
 from smsd.channels.smpp import SmppChannel
 from smsd.services.dispatch import Dispatch
+from smsd.services.inbox import Inbox
 from smsd.smpp.session import Limits
 from smsd.store.settings import Channel, Rows
 
@@ -22,9 +23,10 @@ class Channels(MultiService):
 
     log = Logger()
 
-    def __init__(self, dispatch: Dispatch, reactor: Any, limits: Limits) -> None:
+    def __init__(self, dispatch: Dispatch, inbox: Inbox, reactor: Any, limits: Limits) -> None:
         super().__init__()
         self._dispatch = dispatch
+        self._inbox = inbox
         self._reactor = reactor
         self._limits = limits
         self._running: dict[int, tuple[Channel, IService]] = {}
@@ -74,5 +76,7 @@ class Channels(MultiService):
         outbox = self._dispatch.outbox(channel.id)
         if isinstance(options, SmppOptions):
             endpoint = clientFromString(self._reactor, options.endpoint)
-            return SmppChannel(channel.name, options, outbox, self._reactor, endpoint, self._limits)
-        return SimulatorChannel(options, outbox, self._reactor)
+            return SmppChannel(
+                channel.name, options, outbox, self._inbox, self._reactor, endpoint, self._limits
+            )
+        return SimulatorChannel(options, outbox, self._inbox, self._reactor)

@@ -16,8 +16,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from smsd.channels.options import SmppOptions
+from smsd.channels.receiving import TooLong, original
 from smsd.channels.translation import outcome, refusal, submit_pdu
 from smsd.services.dispatch import Outbox
+from smsd.services.inbox import Inbox, Unowned
 from smsd.session_protocol import SessionProtocol
 from smsd.smpp import receipt, status
 from smsd.smpp.pdu import (
@@ -33,6 +35,8 @@ from smsd.smpp.pdu import (
     SubmitSmResp,
 )
 from smsd.smpp.session import Answer, Broken, Event, Limits, Role, Session, State, Unanswered, Unbound
+from smsd.store.engine import StoreUnavailable
+from smsd.store.journal import Overloaded
 from smsd.store.messages import Message
 
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
@@ -144,7 +148,8 @@ class Link(SessionProtocol):
         if now < self._rest_until:
             return
         self._throttled = 0
-        session, outbox, window = self.session, self._channel.outbox, self._channel.options.window
+        session, outbox = self.session, self._channel.outbox
+        window, tlvs = self._channel.options.window, self._channel.options.tlvs
         # What isn't on disk as sent is still in the window: after a crash no more than that is sent twice.
         while session.outstanding + outbox.unsettled < window or (self._segments and not session.outstanding):
             if not self._segments:
@@ -161,7 +166,7 @@ class Link(SessionProtocol):
                     )
                 continue
             segment = self._segments.popleft()
-            session.request(submit_pdu(*segment, now), segment, now)
+            session.request(submit_pdu(*segment, now, tlvs), segment, now)
         self.flush_soon()
 
     def stop(self) -> Deferred[None]:
@@ -242,11 +247,10 @@ class Link(SessionProtocol):
             self.session.unbind(self.clock.seconds())
 
     def _received(self, pdu: DeliverSm | DataSm) -> None:
-        """Take a receipt; it is acknowledged once what it says is on disk."""
+        """Take a receipt, or a message from a subscriber; it is acknowledged once it is on disk."""
         parsed = receipt.parse(pdu)
         if parsed is None:
-            # A message from a subscriber has nowhere to go here, and must not seem to be taken.
-            self._respond(pdu, status.ESME_RX_R_APPN)
+            self._take(pdu)
         elif not parsed.final:
             self._channel.outbox.on_the_way(parsed.message_id, outcome(parsed).error)
             self._respond(pdu, status.ESME_ROK)
@@ -254,6 +258,21 @@ class Link(SessionProtocol):
             self._channel.outbox.receipt(
                 parsed.message_id, outcome(parsed), lambda: self._respond(pdu, status.ESME_ROK)
             )
+
+    def _take(self, pdu: DeliverSm | DataSm) -> None:
+        """Take a message from a subscriber, or let the operator keep it for the time being."""
+
+        def answer(on_disk: bool) -> None:
+            self._respond(pdu, status.ESME_ROK if on_disk else status.ESME_RX_T_APPN)
+
+        try:
+            self._channel.inbox.take(self._channel.outbox.channel_id, original(pdu), answer)
+        except Unowned:
+            self._respond(pdu, status.ESME_RX_R_APPN)
+        except TooLong as error:
+            self._respond(pdu, error.status)
+        except (Overloaded, StoreUnavailable):
+            self._respond(pdu, status.ESME_RX_T_APPN)
 
     def _respond(self, pdu: DeliverSm | DataSm, command_status: int) -> None:
         kind = DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp
@@ -271,6 +290,7 @@ class SmppChannel(Service):
         name: str,
         options: SmppOptions,
         outbox: Outbox,
+        inbox: Inbox,
         clock: IReactorTime,
         endpoint: IStreamClientEndpoint,
         limits: Limits,
@@ -278,6 +298,7 @@ class SmppChannel(Service):
         self.setName(name)
         self.options = options
         self.outbox = outbox
+        self.inbox = inbox
         self.clock = clock
         self.limits = limits
         binds = (BindTransceiver,) if options.bind == "transceiver" else (BindTransmitter, BindReceiver)

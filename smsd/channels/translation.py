@@ -28,6 +28,8 @@ from smsd.store.messages import Message
 
 UDHI = 0x40
 RECEIPT_WANTED = 1
+FIRST_OF_VENDORS = 0x1400
+"""The tags from here on are vendors' own (5.3.1); SMPP 3.4's are all below."""
 SHORT_MESSAGE = 254
 """How many octets fit short_message; more take message_payload (5.2.21)."""
 
@@ -59,8 +61,11 @@ _DEFAULT_ERRORS = {
 _GSM_NETWORK = 3
 
 
-def submit_pdu(message: Message, number: int, now: float) -> SubmitSm:
-    """Return the submit_sm of a message's only segment (0), or of one of several (1 to n)."""
+def submit_pdu(message: Message, number: int, now: float, passed_on: str = "all") -> SubmitSm:
+    """Return the submit_sm of a message's only segment (0), or of one of several (1 to n).
+
+    Of the client's TLVs ``all`` are passed on, the ``standard`` ones, or ``none``.
+    """
     content = message.content
     esm_class = content.esm_class
     if number or content.udh:
@@ -70,6 +75,8 @@ def submit_pdu(message: Message, number: int, now: float) -> SubmitSm:
     else:
         body = content.body
     tlvs = content.tlvs
+    if tlvs and passed_on != "all":
+        tlvs = tuple(one for one in tlvs if passed_on == "standard" and one[0] < FIRST_OF_VENDORS)
     if len(body) > SHORT_MESSAGE:
         tlvs = (*tlvs, (MESSAGE_PAYLOAD, body))
         body = b""

@@ -1,4 +1,4 @@
-"""The ``smsd`` command: lists and changes a database's accounts, channels and routes."""
+"""The ``smsd`` command: lists and changes a database's accounts, channels, routes and numbers."""
 
 from smsd.cli.commands import main
 

@@ -128,6 +128,32 @@ def account_set(config: str | None, /, system_id: str, **given: Any) -> None:
     run(config, work)
 
 
+@account.command("credit")
+@click.argument("system_id")
+@click.option("--add", metavar="AMOUNT", help="Give it so much, in its currency; a negative one takes back.")
+@click.option("--none", "ends", is_flag=True, help="It pays later: messages cost it nothing in advance.")
+@click.pass_obj
+def account_credit(config: str | None, system_id: str, add: str | None, ends: bool) -> None:
+    """Show or change what an account that pays in advance has left.
+
+    From its first credit on an account pays in advance: what the rest does not cover is refused.
+    """
+    if add is not None and ends:
+        raise click.UsageError("Say --add or --none, not both.")
+
+    async def work(administration: Administration) -> None:
+        if add is not None:
+            await administration.add_credit(system_id, add)
+        elif ends:
+            await administration.end_credit(system_id)
+        left = await administration.credit(system_id)
+        currency = (await administration.account(system_id)).currency
+        pays = "pays later" if left is None else f"has {left:f} {currency} left"
+        click.echo(f"Account {system_id} {pays}.")
+
+    run(config, work)
+
+
 @account.command("remove")
 @click.argument("system_id")
 @click.pass_obj

@@ -8,6 +8,7 @@ from functools import lru_cache
 # The most that GSM allows an alphanumeric sender is 11 characters (3GPP TS 23.040, 9.1.2.5).
 
 _destination = re.compile(r"(?:\+|00)?([1-9][0-9]{4,14})").fullmatch
+_number = re.compile(r"(?:\+|00)?([0-9]{3,15})").fullmatch
 _numeric = re.compile(r"\+?([0-9]{3,14})").fullmatch
 _alphanumeric = re.compile(r"[A-Za-z0-9 !#$%&'()*+,\-./:;<=>?@_]{3,11}").fullmatch
 
@@ -18,6 +19,15 @@ def destination(address: str) -> str | None:
     A plus, or the 00 that most countries dial in its place, may lead it.
     """
     match = _destination(address)
+    return match[1] if match else None
+
+
+def number(address: str) -> str | None:
+    """Return the digits of a number or short code, as they are without a plus or the 00 in its place.
+
+    ``None`` means that it is neither.
+    """
+    match = _number(address)
     return match[1] if match else None
 
 

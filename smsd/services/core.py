@@ -11,20 +11,24 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.accounts import Accounts
 from smsd.services.backlog import Backlog
+from smsd.services.charging import Charging
 from smsd.services.deadlines import Deadlines
 from smsd.services.deliveries import Deliveries
 from smsd.services.dispatch import Dispatch
 from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
+from smsd.services.inbox import Inbox
 from smsd.services.reports import Reports
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
 from smsd.services.submission import Submission
 from smsd.services.tracking import Tracking
+from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
 from smsd.store.messages import Messages
+from smsd.store.received import ReceivedChanges, ReceivedMessages
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -58,18 +62,24 @@ class Core:
         self.guard = Guard(clock)
         self.routing = Routing()
         self.backlog = Backlog(self.messages, clock)
+        self.charging = Charging(Credit(engine), clock)
+        self.journal.debited = self.charging.debited
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
         self.reports = Reports(self.journal, self.messages, self.deliveries, self.backlog, self.ids, clock)
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
         self.dispatch = Dispatch(
             self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
         )
-        self.submission = Submission(self.routing, self.ids, self.journal, self.dispatch, self.backlog, clock)
-        self.gathering = Gathering(
-            self.submission, self.journal, self.dispatch, self.backlog, self.reports, clock
+        self.submission = Submission(
+            self.routing, self.ids, self.journal, self.dispatch, self.backlog, self.charging, clock
         )
+        self.gathering = Gathering(
+            self.submission, self.journal, self.dispatch, self.backlog, self.charging, self.reports, clock
+        )
+        self.received = ReceivedMessages(engine)
+        self.inbox = Inbox(self.received, ReceivedChanges(self.journal), self.deliveries, self.ids, clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
-        for user in (self.accounts, self.routing, self.deliveries):
+        for user in (self.accounts, self.routing, self.charging, self.deliveries, self.inbox):
             self.settings.use(user.apply)
 
     async def resume(self) -> None:
@@ -78,7 +88,9 @@ class Core:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        self.ids.newest = await self.messages.newest_id()
+        self.ids.newest = max(await self.messages.newest_id(), await self.received.newest_id())
         await self.backlog.resume()
+        await self.charging.resume()
         await self.gathering.resume(self.messages)
         await self.dispatch.resume()
+        await self.inbox.resume()

@@ -58,6 +58,10 @@ class Kind(NamedTuple):
     """Stores that the client has an item, then calls back."""
     set_aside: Callable[[Any, Callable[[bool], None]], None]
     """Stores that an item is not to be sent again until the operator says so, then calls back."""
+    noun: str = "the receipt of"
+    """What an item is called, before its number."""
+    command: str = "receipt"
+    """The ``smsd`` command that lists what was set aside."""
 
 
 class Doubt(msgspec.Struct):
@@ -275,13 +279,15 @@ class Deliveries:
     def _set_aside(self, account_id: int, recipient: Recipient, item: Item) -> None:
         del recipient.doubts[item.id]
         account = self._accounts.get(account_id)
+        kind = self._kinds[type(item)]
         self.log.warn(
-            "{account} can't take {kind} {id}, which is set aside: see smsd receipt list",
+            "{account} can't take {noun} {id}, which is set aside: see smsd {command} list",
             account=account.system_id if account is not None else account_id,
-            kind="a message" if getattr(item, "state", None) is None else "the receipt of",
+            noun=kind.noun,
             id=item.id,
+            command=kind.command,
         )
-        self._kinds[type(item)].set_aside(item, lambda _: self._settle(account_id, item))
+        kind.set_aside(item, lambda _: self._settle(account_id, item))
 
     def _settle(self, account_id: int, item: Item) -> None:
         recipient = self._recipients.get(account_id)

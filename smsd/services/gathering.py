@@ -6,6 +6,7 @@ import msgspec
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from smsd.services.backlog import Backlog
+from smsd.services.charging import Charging
 from smsd.services.dispatch import Dispatch
 from smsd.services.reports import Reports
 from smsd.services.statuses import NOT_SUBMITTED, REJECTED_INVALID_UDH, UNDELIVERABLE_NOT_SENT
@@ -48,6 +49,7 @@ class Gathering:
         journal: Journal,
         dispatch: Dispatch,
         backlog: Backlog,
+        charging: Charging,
         reports: Reports,
         clock: IReactorTime,
     ) -> None:
@@ -55,6 +57,7 @@ class Gathering:
         self._journal = journal
         self._dispatch = dispatch
         self._backlog = backlog
+        self._charging = charging
         self._reports = reports
         self._clock = clock
         self._incomplete: dict[Key, _Incomplete] = {}
@@ -94,7 +97,12 @@ class Gathering:
             whole = self._submission.fitted(
                 _joined(incomplete.message, parts, request, self._clock.seconds())
             )
-            self._journal.gathered(whole, storing, missing)
+            storing.cost = self._submission.reserve(whole)
+            try:
+                self._journal.gathered(whole, storing, missing, storing.cost)
+            except Exception:
+                self.settle(whole, storing.cost)
+                raise
             self._forget(key)  # The next part of this reference is another message's.
         else:
             self._journal.gather(incomplete.message, place.number, body, storing, missing)
@@ -106,6 +114,10 @@ class Gathering:
         if message.state != State.GATHERING:
             self._backlog.joined(message.account_id)
             self._dispatch.offer(message)
+
+    def settle(self, message: Message, cost: int) -> None:
+        """Take note that a message's cost is taken, or never will be."""
+        self._charging.release(message.account_id, cost)
 
     def wait_for(self, incomplete: _Incomplete) -> None:
         """Wait for the parts that a message lacks, unless another one waits under the same reference."""
@@ -136,13 +148,16 @@ class _Part:
         self._incomplete = incomplete
         self._number = number
         self._submitter = submitter
+        self.cost = 0
 
     def stored(self, message: Message) -> None:
+        self._gathering.settle(message, self.cost)
         self._incomplete.on_disk = True
         self._gathering.stored(message)
         self._submitter.stored(message)
 
     def not_stored(self, message: Message) -> None:
+        self._gathering.settle(message, self.cost)
         self._incomplete.parts.pop(self._number, None)
         self._gathering.wait_for(self._incomplete)
         self._submitter.not_stored(message)

@@ -23,5 +23,9 @@ class MessageIds:
 
     def next(self) -> int:
         """Return a new id."""
-        self.newest = max(self.newest + 1, int((self._clock.seconds() - EPOCH) * 1000) << SEQUENCE_BITS)
+        self.newest = max(self.newest + 1, self.first_of(self._clock.seconds()))
         return self.newest
+
+    def first_of(self, time: float) -> int:
+        """Return the lowest id that a time can have; unless a clock stepped back, later ones are higher."""
+        return int((time - EPOCH) * 1000) << SEQUENCE_BITS

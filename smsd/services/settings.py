@@ -11,11 +11,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from smsd.numbering.addresses import number as digits
 from smsd.services.accounts import hash_password
+from smsd.services.charging import MICROS
+from smsd.services.numbers import DELIVERIES, keyword_of
 from smsd.services.routing import ALPHABETS
+from smsd.store.credit import Credit
 from smsd.store.engine import Engine, StoreRefused, StoreUnavailable
 from smsd.store.messages import Message, Messages
-from smsd.store.settings import Account, Channel, Route, Rows, SettingsTables, Value
+from smsd.store.received import Received, ReceivedMessages
+from smsd.store.settings import Account, Channel, Number, Route, Rows, SettingsTables, Value
 
 BINDS = ("transmitter", "receiver", "transceiver")
 """The kinds of bind that an account may be allowed."""
@@ -106,6 +111,8 @@ class Administration:
     def __init__(self, engine: Engine) -> None:
         self._tables = SettingsTables(engine)
         self._messages = Messages(engine)
+        self._received = ReceivedMessages(engine)
+        self._credit = Credit(engine)
 
     async def rows(self) -> Rows:
         """Return all settings."""
@@ -134,15 +141,46 @@ class Administration:
         """Send a receipt that was set aside again, or all of them; return how many."""
         return await self._messages.retry(message_id)
 
+    async def received_set_aside(self, limit: int) -> list[Received]:
+        """Return received messages that their accounts' sessions could not take, the oldest first."""
+        return await self._received.set_aside(limit)
+
+    async def retry_received(self, received_id: int | None = None) -> int:
+        """Send a received message that was set aside again, or all of them; return how many."""
+        return await self._received.retry(received_id)
+
+    async def credit(self, system_id: str) -> Decimal | None:
+        """Return what an account that pays in advance has left; ``None`` if it pays later.
+
+        Raises:
+            SettingError: if there is no such account.
+        """
+        left = (await self._credit.left()).get((await self.account(system_id)).id)
+        return None if left is None else Decimal(left) / MICROS
+
+    async def add_credit(self, system_id: str, amount: str) -> Decimal:
+        """Let an account pay in advance, give it so much, or take it back, and return what it has then.
+
+        Raises:
+            SettingError: if there is no such account, or it is no amount.
+        """
+        account = await self.account(system_id)
+        return Decimal(await self._credit.add(account.id, _micros(amount))) / MICROS
+
+    async def end_credit(self, system_id: str) -> None:
+        """Let an account pay later; raises as :meth:`credit`."""
+        await self._credit.end((await self.account(system_id)).id)
+
     async def remove_account(self, system_id: str) -> None:
         """Remove an account.
 
         Raises:
-            SettingError: if there is none, or routes are its own.
+            SettingError: if there is none, or routes or numbers are its own.
         """
         account = await self.account(system_id)
+        await self._credit.end(account.id)
         await self._delete(
-            "account", account.id, f"Account {system_id} has routes of its own: remove them first"
+            "account", account.id, f"Account {system_id} has routes or numbers of its own: remove them first"
         )
 
     async def account(self, system_id: str) -> Account:
@@ -237,6 +275,43 @@ class Administration:
         await self._route(number)
         await self._tables.delete("route", number)
 
+    async def add_number(self, number: str, account: str, keyword: str = "", delivery: str = "inbox") -> None:
+        """Give an account what is sent to a number: all of it, or what begins with a keyword.
+
+        Raises:
+            SettingError: if a value won't do, or somebody has it.
+        """
+        row = _number({"number": number, "keyword": keyword, "delivery": delivery})
+        row["account_id"] = (await self.account(account)).id
+        await self._insert("number", row, f"a number {_named(row['number'], row['keyword'])}")
+
+    async def change_number(
+        self, number: str, keyword: str = "", *, account: str | None = None, **columns: Value
+    ) -> None:
+        """Change whose a number is, or its delivery; raises as :meth:`add_number`."""
+        found = await self.number(number, keyword)
+        row = _number(columns)
+        if account is not None:
+            row["account_id"] = (await self.account(account)).id
+        if row:
+            await self._tables.update("number", found.id, row)
+
+    async def remove_number(self, number: str, keyword: str = "") -> None:
+        """Remove a number, with a keyword or without; what its account has got from it stays.
+
+        Raises:
+            SettingError: if nobody has it.
+        """
+        await self._tables.delete("number", (await self.number(number, keyword)).id)
+
+    async def number(self, number: str, keyword: str = "") -> Number:
+        """Return a number's row; raises as :meth:`remove_number`."""
+        wanted = _number({"number": number, "keyword": keyword})
+        for one in (await self.rows()).numbers:
+            if (one.number, one.keyword) == (wanted["number"], wanted["keyword"]):
+                return one
+        raise SettingError(f"There is no number {_named(wanted['number'], wanted['keyword'])}.")
+
     async def _is_free(self, account_id: Value, code: str, prefix: str) -> None:
         for route in (await self.rows()).routes:
             if (route.account_id, route.code, route.prefix) == (account_id, code, prefix):
@@ -297,6 +372,17 @@ def _account(columns: dict[str, Value]) -> dict[str, Value]:
     return row
 
 
+def _micros(amount: str) -> int:
+    """Return an amount of money in the units of credit; raises as :func:`_account`."""
+    try:
+        micros = Decimal(amount) * MICROS
+    except InvalidOperation:
+        micros = Decimal("NaN")
+    if not micros.is_finite() or micros != round(micros) or abs(micros) > 10**16:
+        raise SettingError(f"An amount is a decimal with up to 6 places: not {amount!r}.")
+    return int(micros)
+
+
 def _words(what: str, given: str, known: Iterable[str]) -> str:
     """Return words, separated by commas or blanks, as they are stored; raises as :func:`_account`."""
     words = [word for word in re.split(r"[\s,]+", given) if word]
@@ -323,6 +409,27 @@ def _channel(columns: dict[str, Value]) -> dict[str, Value]:
     if "alphabets" in row:
         row["alphabets"] = _words("An alphabet", str(row["alphabets"]), ALPHABETS)
     return row
+
+
+def _number(columns: dict[str, Value]) -> dict[str, Value]:
+    """Return a number's columns as they are stored; raises as :func:`_account`."""
+    row = dict(columns)
+    if "number" in row:
+        number = digits(str(row["number"]))
+        if number is None:
+            raise SettingError(f"A number has 3 to 15 digits: not {row['number']!r}.")
+        row["number"] = number
+    if "keyword" in row:
+        if not re.fullmatch(r"[^\s\0]{0,64}", str(row["keyword"])):
+            raise SettingError(f"A keyword is one word of up to 64 characters: not {row['keyword']!r}.")
+        row["keyword"] = keyword_of(str(row["keyword"]))
+    if "delivery" in row and row["delivery"] not in DELIVERIES:
+        raise SettingError(f"A delivery is one of {', '.join(DELIVERIES)}: not {row['delivery']!r}.")
+    return row
+
+
+def _named(number: Value, keyword: Value) -> str:
+    return f"{number} with keyword {keyword}" if keyword else f"{number} without a keyword"
 
 
 def _route(columns: dict[str, Value]) -> dict[str, Value]:

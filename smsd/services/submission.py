@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
 from smsd.services.backlog import Backlog
+from smsd.services.charging import Charging, NotEnough
 from smsd.services.dispatch import Dispatch
 from smsd.services.ids import MessageIds
 from smsd.services.routing import Routing
@@ -19,6 +20,7 @@ from smsd.services.statuses import (
     REJECTED_DESTINATION,
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
+    REJECTED_NOT_ENOUGH_CREDITS,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
     REJECTED_SYSTEM_ERROR,
@@ -73,6 +75,7 @@ class Submission:
         journal: Journal,
         dispatch: Dispatch,
         backlog: Backlog,
+        charging: Charging,
         clock: IReactorTime,
     ) -> None:
         self._routing = routing
@@ -80,6 +83,7 @@ class Submission:
         self._journal = journal
         self._dispatch = dispatch
         self._backlog = backlog
+        self._charging = charging
         self._clock = clock
 
     def admit(self, account: Account, count: int) -> None:
@@ -105,7 +109,13 @@ class Submission:
             StoreUnavailable: if the database can't be written just now.
         """
         message = self.fitted(self.checked(request))
-        self._journal.accept(message, Queueing(self._dispatch, self._backlog, submitter))
+        cost = self.reserve(message)
+        storing = Queueing(self._dispatch, self._backlog, self._charging, cost, submitter)
+        try:
+            self._journal.accept(message, storing, cost)
+        except Exception:
+            self._charging.release(message.account_id, cost)
+            raise
         return message
 
     def refuse(self, refused: Message, submitter: Submitter) -> None:
@@ -184,6 +194,17 @@ class Submission:
                 raise self._refused(message, refusal)
         return message
 
+    def reserve(self, message: Message) -> int:
+        """Set aside what a message costs, and return it.
+
+        Raises:
+            Refused: if its account has not so much credit.
+        """
+        try:
+            return self._charging.reserve(message.account_id, message.price, message.segments)
+        except NotEnough:
+            raise self._refused(message, REJECTED_NOT_ENOUGH_CREDITS) from None
+
     def _refused(self, message: Message, status: int) -> Refused:
         message.state, message.status, message.done_at = State.FINAL, status, message.accepted_at
         return Refused(status, message)
@@ -194,16 +215,20 @@ class Queueing(NamedTuple):
 
     dispatch: Dispatch
     backlog: Backlog
+    charging: Charging
+    cost: int
     submitter: Submitter
 
     def stored(self, message: Message) -> None:
         """Queue the message."""
+        self.charging.release(message.account_id, self.cost)
         self.backlog.joined(message.account_id)
         self.dispatch.offer(message)
         self.submitter.stored(message)
 
     def not_stored(self, message: Message) -> None:
         """Pass the bad news on."""
+        self.charging.release(message.account_id, self.cost)
         self.submitter.not_stored(message)
 
 

@@ -15,6 +15,7 @@ from smsd.services.statuses import (
     REJECTED_GROUP,
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
+    REJECTED_NOT_ENOUGH_CREDITS,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
     REJECTED_SYSTEM_ERROR,
@@ -31,6 +32,7 @@ from smsd.sms.coding import Alphabet, Encoded, decode, recode, with_class
 from smsd.sms.segments import TooLong, count
 from smsd.sms.udh import Concatenation, InvalidUdh, concatenation, split_udh, without_concatenation
 from smsd.store.messages import Content, Message, Report
+from smsd.store.received import Received
 from smsd.store.settings import Account
 
 UDHI = 0x40
@@ -42,8 +44,14 @@ STORE_AND_FORWARD = (0, 3)
 MESSAGE_TYPES = frozenset({0x00, 0x08, 0x10})
 """What an ESME may submit: a message, or the acknowledgement that a subscriber asked for (5.2.12)."""
 MESSAGE_TYPE = 0x3C
+FEATURES = 0xC0
+"""The bits of esm_class for UDHI and the reply path."""
 DELIVERY = 0x03
 """The bits of registered_delivery that ask for a receipt (5.2.17)."""
+SME_ACKNOWLEDGEMENT = 0x0C
+"""The bits of registered_delivery that ask the receiving end for an acknowledgement (5.2.17)."""
+OF_RECEIPTS = frozenset({tlv.RECEIPTED_MESSAGE_ID, tlv.MESSAGE_STATE, tlv.NETWORK_ERROR_CODE})
+"""The parameters that make a deliver_sm a receipt."""
 HIGHEST_PRIORITY = 3
 NATIONAL, ALPHANUMERIC, MOST_TON = 2, 5, 6
 INTERNATIONAL = ISDN = 1
@@ -99,6 +107,8 @@ NOT_SUBMITTED = frozenset(
 
 NETWORK_NOT_COVERED = 0x22
 """The platform's command_status for a destination that no route leads to."""
+NOT_ENOUGH_CREDIT = 0xFF
+"""The platform's command_status for an account whose credit does not cover the message."""
 CHANNEL_DISABLED = 0x4A1
 """The platform's command_status for a destination whose channel the operator has disabled."""
 
@@ -109,6 +119,7 @@ COMMAND_STATUSES = {
     REJECTED_MESSAGE_TOO_LONG: status.ESME_RINVMSGLEN,
     REJECTED_INVALID_UDH: status.ESME_RINVESMCLASS,
     REJECTED_SYSTEM_ERROR: CHANNEL_DISABLED,
+    REJECTED_NOT_ENOUGH_CREDITS: NOT_ENOUGH_CREDIT,
 }
 """How SMPP says that a message is refused, by message status."""
 
@@ -271,6 +282,8 @@ def delivery_pdu(account: Account | None, item: object) -> DeliverSm:
             return receipt_pdu(account, item, STATES[item.status], item.error, item.done_at)
         case Notice(message=message, error=error, at=at):
             return receipt_pdu(account, message, MessageState.ENROUTE, error, at)
+        case Received():
+            return received_pdu(item)
     raise TypeError(f"{item!r} can't be delivered")
 
 
@@ -308,6 +321,32 @@ def receipt_pdu(
         message.source.encode("latin-1"),
         receipt.INTERMEDIATE_NOTIFICATION if state == ENROUTE else receipt.DELIVERY_RECEIPT,
         short_message=receipt.to_text(told, standard),
+        tlvs=tlvs,
+    )
+
+
+def received_pdu(received: Received) -> DeliverSm:
+    """Return the deliver_sm of what a subscriber has sent, as it came from the operator."""
+    original = received.original
+    tlvs = tuple(one for one in original.tlvs if one[0] not in OF_RECEIPTS)
+    if original.payload is not None:
+        tlvs += ((tlv.MESSAGE_PAYLOAD, original.payload),)
+    return DeliverSm(
+        0,
+        0,
+        original.service_type.encode("latin-1"),
+        original.source_ton,
+        original.source_npi,
+        original.source.encode("latin-1"),
+        original.destination_ton,
+        original.destination_npi,
+        original.destination.encode("latin-1"),
+        original.esm_class & FEATURES,
+        original.protocol_id,
+        original.priority,
+        registered_delivery=original.registered_delivery & SME_ACKNOWLEDGEMENT,
+        data_coding=original.data_coding,
+        short_message=original.short_message,
         tlvs=tlvs,
     )
 

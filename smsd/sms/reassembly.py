@@ -75,17 +75,14 @@ class Reassembly(Generic[Key, Part]):
         This is the part's own message if it is now complete, and a message that has to give way, as it
         came: one whose reference is used again, or the oldest one when too many wait.
         """
+        if self.has(key, place, part, now):
+            return []
         over = []
         name = (key, place.reference, place.total, place.wide)
         at = place.number - 1
-        forgotten, hashes = self._done.get(name, (now, ()))
-        if now < forgotten and hashes[at] == hash(part):
-            return []
         self._done.pop(name, None)
         pending = self._pending.get(name)
-        if pending is not None and (known := pending.parts[at]) is not None:
-            if known == part:
-                return []
+        if pending is not None and pending.parts[at] is not None:
             over.append(self._give_up(name))
             pending = None
         if pending is None:
@@ -97,10 +94,29 @@ class Reassembly(Generic[Key, Part]):
         pending.left -= 1
         if pending.left == 0:
             over.append(self._give_up(name))
-            if len(self._done) >= self._limit:
-                del self._done[next(iter(self._done))]
-            self._done[name] = (now + self._memory, tuple(map(hash, pending.parts)))
+            self.remember(key, place, tuple(pending.parts), now)
         return over
+
+    def has(self, key: Key, place: Concatenation, part: Part, now: float) -> bool:
+        """Tell whether a part has come before, so that `add` ignores it."""
+        name = (key, place.reference, place.total, place.wide)
+        at = place.number - 1
+        forgotten, hashes = self._done.get(name, (now, ()))
+        if now < forgotten and hashes[at] == hash(part):
+            return True
+        pending = self._pending.get(name)
+        return pending is not None and pending.parts[at] == part
+
+    def remember(self, key: Key, place: Concatenation, parts: tuple[Part | None, ...], now: float) -> None:
+        """Take note that a message became complete; the place is that of any of its parts."""
+        if len(self._done) >= self._limit:
+            del self._done[next(iter(self._done))]
+        name = (key, place.reference, place.total, place.wide)
+        self._done[name] = (now + self._memory, tuple(map(hash, parts)))
+
+    def give_way(self) -> list[Whole[Key, Part]]:
+        """Return the message that has waited longest, if any waits, as it came."""
+        return [self._give_up(next(iter(self._pending)))] if self._pending else []
 
     def expire(self, now: float) -> list[Whole[Key, Part]]:
         """Return the messages that have waited long enough, as they came."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from smsd.store.engine import Call, Query, Row
 from smsd.store.messages import Message
+from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
 
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
@@ -74,9 +75,26 @@ SET_ASIDE = Query(
     "id bigint",
 )
 VOID = Query("DELETE FROM message WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
+DEBIT = Query(
+    "UPDATE credit SET micros = credit.micros - r.micros"
+    " FROM (SELECT account_id, sum(micros) AS micros FROM {rows} AS one GROUP BY account_id) AS r"
+    " WHERE credit.account_id = r.account_id RETURNING credit.account_id, credit.micros",
+    "account_id bigint, micros bigint",
+)
+"""Takes what new messages cost: of the batch's changes it goes with the message that it has the key of."""
+REFUND = Query(
+    "UPDATE credit SET micros = credit.micros + r.micros"
+    " FROM (SELECT one.account_id, sum(one.micros) AS micros FROM {rows} AS one"
+    " JOIN message ON message.id = one.id GROUP BY one.account_id) AS r"
+    " WHERE credit.account_id = r.account_id RETURNING credit.account_id, credit.micros",
+    "id bigint, account_id bigint, micros bigint",
+)
+"""Gives back what messages cost that are going to be void, if they were stored."""
 ORDER = (
+    REFUND,
     VOID,
     ACCEPT,
+    DEBIT,
     BEGUN,
     FRAGMENT,
     GATHERED,
@@ -88,6 +106,7 @@ ORDER = (
     FINAL,
     REPORTED,
     SET_ASIDE,
+    *CHANGES_OF_RECEIVED,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
 
@@ -109,11 +128,12 @@ class Batch:
 
     def __init__(self) -> None:
         self.changes: dict[Query, dict[Hashable, Row]] = {query: {} for query in ORDER}
-        self.waiting: list[tuple[Query, Hashable, Submitter, Message]] = []
+        self.waiting: list[tuple[Query, Hashable, Any, Any, int]] = []
+        """Who waits for which change, what of, and whose share of the room it takes."""
         self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
 
     def __len__(self) -> int:
-        return sum(map(len, self.changes.values()))
+        return sum(len(rows) for query, rows in self.changes.items() if query is not DEBIT)
 
     def calls(self) -> list[Call]:
         """Return the batch as the calls of one transaction."""
@@ -122,10 +142,13 @@ class Batch:
     def halves(self) -> tuple[Batch, Batch]:
         """Divide the batch."""
         first, second = Batch(), Batch()
-        changes = [(query, key) for query in ORDER for key in self.changes[query]]
+        changes = [(query, key) for query in ORDER if query is not DEBIT for key in self.changes[query]]
         for position, (query, key) in enumerate(changes):
             half = first if position < len(changes) // 2 else second
             half.changes[query][key] = self.changes[query][key]
+        for key, row in self.changes[DEBIT].items():
+            half = first if key in first.changes[ACCEPT] or key in first.changes[GATHERED] else second
+            half.changes[DEBIT][key] = row
         for half in (first, second):
             half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
         for entry in self.after:

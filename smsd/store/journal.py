@@ -9,6 +9,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections import deque
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -18,12 +19,14 @@ from twisted.logger import Logger
 from smsd.store.batch import (
     ACCEPT,
     BEGUN,
+    DEBIT,
     ENDED,
     FINAL,
     FORGET_FRAGMENTS,
     FRAGMENT,
     GATHERED,
     POSTPONED,
+    REFUND,
     REPORTED,
     SEGMENT,
     SENT,
@@ -36,18 +39,25 @@ from smsd.store.batch import (
 )
 from smsd.store.engine import Engine, Query, Row, StoreRefused, StoreUnavailable
 from smsd.store.messages import Message
+from smsd.store.received import ARRIVED, NEVER_ARRIVED
 
 AT_ONCE = 1000
 """How many new messages a batch takes: many more than that must not hold up what else has happened."""
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
+REFUSED = {ACCEPT: VOID, ARRIVED: NEVER_ARRIVED}
+"""What is refused while the database is away, and how it is taken back, should it be there."""
 MISHAP = "A change was stored, but what follows from it failed"
 """Logged when a callback fails: it harms no one else in the batch."""
 
 
 class Overloaded(Exception):
     """As many messages as may wait for the disk do so; try again in a moment."""
+
+
+def _unheard(rows: list[Row]) -> None:
+    """Nobody asks what is left."""
 
 
 class Journal:
@@ -60,11 +70,13 @@ class Journal:
         self._engine = engine
         self._clock = clock
         self._limit = limit
+        self.debited: Callable[[list[Row]], None] = _unheard
+        """Is told what a transaction has left of accounts' credit, as (account, micros)."""
         self._gathering = Batch()
         self._queue: deque[Batch] = deque()  # Later batches, of new messages alone.
         self._intake = self._gathering  # The last of them all.
         self._waiting = 0
-        self._waiting_of: dict[int, int] = {}  # By account.
+        self._waiting_of: dict[int, int] = {}  # By account, or by channel below 0.
         self._available = True
         self._running = False
         self._drained: list[Deferred[None]] = []
@@ -98,8 +110,8 @@ class Journal:
             self._intake = Batch()
             self._queue.append(self._intake)
 
-    def accept(self, message: Message, submitter: Submitter) -> None:
-        """Store a new message.
+    def accept(self, message: Message, submitter: Submitter, cost: int = 0) -> None:
+        """Store a new message, and take what it costs from its account's credit.
 
         Raises:
             Overloaded: if too many wait already.
@@ -107,7 +119,9 @@ class Journal:
         """
         self.admit(message.account_id, 1)
         self._change(ACCEPT, message.id, accepted_row(message), self._intake)
-        self._wait(ACCEPT, message.id, submitter, message)
+        if cost:
+            self._change(DEBIT, message.id, (message.account_id, cost), self._intake)
+        self._wait(ACCEPT, message.id, submitter, message, message.account_id)
 
     def gather(
         self, message: Message, number: int, body: bytes, submitter: Submitter, missing: Message | None
@@ -122,17 +136,21 @@ class Journal:
             self._change(BEGUN, missing.id, accepted_row(missing), self._intake)
         row = (message.id, number, b2a_base64(body, newline=False).decode())
         self._change(FRAGMENT, key, row, self._intake)
-        self._wait(FRAGMENT, key, submitter, message)
+        self._wait(FRAGMENT, key, submitter, message, message.account_id)
 
-    def gathered(self, whole: Message, submitter: Submitter, missing: Message | None) -> None:
-        """Store that the last part has come and the message is whole; raises as :meth:`accept`."""
+    def gathered(
+        self, whole: Message, submitter: Submitter, missing: Message | None, cost: int = 0
+    ) -> None:
+        """Store that the last part has come, and the message is whole and costs so much; raises as accept."""
         self.admit(whole.account_id, 1)
         if missing is not None:
             self._change(BEGUN, missing.id, accepted_row(missing), self._intake)
         row = (whole.id, whole.state, whole.segments, whole.report, encode_content(whole))
         self._change(GATHERED, whole.id, row, self._intake)
         self._change(FORGET_FRAGMENTS, whole.id, (whole.id,), self._intake)
-        self._wait(GATHERED, whole.id, submitter, whole)
+        if cost:
+            self._change(DEBIT, whole.id, (whole.account_id, cost), self._intake)
+        self._wait(GATHERED, whole.id, submitter, whole, whole.account_id)
 
     def forget_parts(self, message_id: int) -> None:
         """Store that nobody waits for a long message's other parts any more."""
@@ -188,16 +206,33 @@ class Journal:
         self._change(SET_ASIDE, message_id, (message_id,))
         self._gathering.after.append((SET_ASIDE, message_id, after))
 
+    def store(self, query: Query, key: Hashable, row: Row, item: Any, submitter: Any, *, share: int) -> None:
+        """Store an item that is no message of a client; ``share`` is whose room it takes: see :meth:`admit`.
+
+        Raises as :meth:`accept`.
+        """
+        self.admit(share, 1)
+        self._change(query, key, row, self._intake)
+        self._wait(query, key, submitter, item, share)
+
+    def change(
+        self, query: Query, key: Hashable, row: Row, after: Callable[[bool], None] | None = None
+    ) -> None:
+        """Store any other change, then call ``after``."""
+        self._change(query, key, row)
+        if after is not None:
+            self._gathering.after.append((query, key, after))
+
     async def drain(self) -> None:
         """Wait until everything taken so far is on disk."""
         if self._running:
             self._drained.append(Deferred())
             await self._drained[-1]
 
-    def _wait(self, query: Query, key: Hashable, submitter: Submitter, message: Message) -> None:
+    def _wait(self, query: Query, key: Hashable, submitter: Any, item: Any, share: int) -> None:
         self._waiting += 1
-        self._waiting_of[message.account_id] = self._waiting_of.get(message.account_id, 0) + 1
-        self._intake.waiting.append((query, key, submitter, message))
+        self._waiting_of[share] = self._waiting_of.get(share, 0) + 1
+        self._intake.waiting.append((query, key, submitter, item, share))
 
     def _change(self, query: Query, key: Hashable, row: Row, batch: Batch | None = None) -> None:
         rows = (self._gathering if batch is None else batch).changes[query]
@@ -276,6 +311,9 @@ class Journal:
     async def _commit_part(self, batch: Batch) -> None:
         calls = batch.calls()
         results = await self._engine.write(*calls)
+        for call, rows in zip(calls, results, strict=True):
+            if call.query is DEBIT or call.query is REFUND:
+                self.debited(rows)
         made_final = {
             id for call, rows in zip(calls, results, strict=True) if call.query is FINAL for (id,) in rows
         }
@@ -292,8 +330,10 @@ class Journal:
         """Refuse what submitters wait for; keep what has happened for the next attempt."""
         self._tell(batch, stored=False)
         # A commit whose answer was lost may have taken place: what was refused must not be there.
-        refused = {id: (id,) for id in batch.changes[ACCEPT]}
-        for query in (ACCEPT, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
+        refused = {void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()}
+        debited = batch.changes[DEBIT]
+        refused[REFUND] = {id: (id, *debited[id]) for id in batch.changes[ACCEPT] if id in debited}
+        for query in (*REFUSED, DEBIT, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
             batch.changes[query] = {}
         later = self._gathering
         for query, rows in batch.changes.items():
@@ -302,21 +342,22 @@ class Journal:
             later.changes[query] = rows | (
                 newer if query is SEGMENT else {k: row for k, row in newer.items() if k not in rows}
             )
-        later.changes[VOID].update(refused)
+        for void, rows in refused.items():
+            later.changes[void].update(rows)
         later.after[:0] = batch.after
 
     def _tell(self, batch: Batch, *, stored: bool) -> None:
         self._waiting -= len(batch.waiting)
-        for *_, message in batch.waiting:
-            self._waiting_of[message.account_id] -= 1
+        for *_, share in batch.waiting:
+            self._waiting_of[share] -= 1
         if not self._waiting:
             self._waiting_of.clear()
-        for _, _, submitter, message in batch.waiting:
+        for _, _, submitter, item, _ in batch.waiting:
             try:
                 if stored:
-                    submitter.stored(message)
+                    submitter.stored(item)
                 else:
-                    submitter.not_stored(message)
+                    submitter.not_stored(item)
             except Exception:
                 self.log.failure(MISHAP)
         batch.waiting = []

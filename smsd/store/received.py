@@ -1,4 +1,4 @@
-"""Received messages as rows: what subscribers have sent, whose it is, and the queries that read and change it.
+"""Received messages as rows: what subscribers have sent, and the queries that read and change it.
 
 Changes go to disk in the batches of :mod:`smsd.store.journal`, many at a time.
 """
@@ -90,7 +90,7 @@ class Received(msgspec.Struct):
         return "".join(self.text.split(None, 1)[1:])
 
 
-class Receipt(Protocol):
+class Bringer(Protocol):
     """Whoever brought a received message and waits to hear that it is on disk."""
 
     def stored(self, received: Received) -> None:
@@ -116,7 +116,9 @@ FETCH = Query(
     f" WHERE state < 4 AND state = {int(State.INBOX)} AND account_id = ? ORDER BY id LIMIT ?)"
     f" RETURNING {COLUMNS}"
 )
-SEGMENTS = Query(f"SELECT {COLUMNS} FROM received WHERE state < 4 AND state = 0 ORDER BY id")
+SEGMENTS = Query(
+    f"SELECT {COLUMNS} FROM received WHERE state < 4 AND account_id = 0 AND state = 0 ORDER BY id"
+)
 JOINED_SINCE = Query(
     f"SELECT {COLUMNS} FROM received WHERE id >= ? AND segments > 1 AND text = '' AND state > 0 ORDER BY id"
 )
@@ -138,7 +140,8 @@ WHOLE = Query(ARRIVED.sql, ARRIVED.columns)
 """Stores a message that was put together: nobody waits for that, and nothing takes it back."""
 CLAIMED = Query(
     "UPDATE received SET state = r.state, account_id = r.account_id, keyword = r.keyword,"
-    f" done_at = r.done_at FROM {{rows}} AS r WHERE received.id = r.id AND received.state = {int(State.SEGMENT)}",
+    " done_at = r.done_at FROM {rows} AS r WHERE received.id = r.id"
+    f" AND received.state = {int(State.SEGMENT)}",
     "id bigint, state smallint, account_id bigint, keyword text, done_at float8",
 )
 TAKEN = Query(
@@ -161,11 +164,10 @@ _original = msgspec.json.Decoder(Original)
 
 
 class ReceivedMessages:
-    """Reads the table of received messages, and brings changes of it to the journal."""
+    """Reads the table of received messages."""
 
-    def __init__(self, engine: Engine, journal: Journal) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._journal = journal
 
     async def newest_id(self) -> int:
         """Return the highest id given so far, 0 if none."""
@@ -203,7 +205,14 @@ class ReceivedMessages:
         (rows,) = await self._engine.write(Call(query, values), announce=True)
         return len(rows)
 
-    def arrived(self, received: Received, waiting: Receipt) -> None:
+
+class ReceivedChanges:
+    """Brings changes of received messages to the journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def arrived(self, received: Received, bringer: Bringer) -> None:
         """Store what a channel brings.
 
         Raises:
@@ -211,7 +220,7 @@ class ReceivedMessages:
             StoreUnavailable: if the database can't be written just now.
         """
         self._journal.store(
-            ARRIVED, received.id, _row(received), received, waiting, share=-received.channel_id
+            ARRIVED, received.id, _row(received), received, bringer, share=-received.channel_id
         )
 
     def claimed(

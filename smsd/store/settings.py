@@ -1,4 +1,4 @@
-"""Settings as rows: accounts, channels and routes."""
+"""Settings as rows: accounts, channels, routes and numbers."""
 
 from __future__ import annotations
 
@@ -61,12 +61,23 @@ class Route(msgspec.Struct, frozen=True):
     price: str
 
 
+class Number(msgspec.Struct, frozen=True):
+    """What subscribers write to: an account's number, for all texts or for those with a keyword."""
+
+    id: int
+    number: str
+    keyword: str
+    account_id: int
+    delivery: str
+
+
 class Rows(msgspec.Struct, frozen=True):
     """All settings as they were at one moment."""
 
     accounts: tuple[Account, ...] = ()
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()
+    numbers: tuple[Number, ...] = ()
 
 
 class SettingsTables:
@@ -81,6 +92,7 @@ class SettingsTables:
             tuple(Account(*row) for row in await self._engine.read(_select("account", Account))),
             tuple(Channel(*row) for row in await self._engine.read(_select("channel", Channel))),
             tuple(Route(*row) for row in await self._engine.read(_select("route", Route))),
+            tuple(Number(*row) for row in await self._engine.read(_select("number", Number))),
         )
 
     async def insert(self, table: str, row: Mapping[str, Value]) -> int:

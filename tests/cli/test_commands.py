@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from smsd.smpp import status
+from smsd.smpp.pdu import BindReceiver, BindTransmitter
+from smsd.smpp.status import ESME_ROK
+from smsd.smpp_server.translation import NOT_ENOUGH_CREDIT
 from tests.cli.conftest import Command
 from tests.peers import PORT, Stack
 
@@ -202,3 +205,38 @@ def test_the_installed_command_tells_a_failure_in_a_sentence(tmp_path: Path) -> 
     assert failed.stdout == ""
     assert failed.stderr.startswith("smsd: No configuration: ")
     assert failed.stderr.count("\n") == 1
+
+
+def test_an_account_pays_in_advance_from_its_first_credit_on(stack: Stack, smsd: Command) -> None:
+    esme = stack.esme()
+    assert smsd("account", "credit", "acme").output == "Account acme pays later.\n"
+    assert smsd("account", "credit", "acme", "--add", "0.02").output == "Account acme has 0.02 EUR left.\n"
+    stack.wait(0.4)
+    statuses = [esme.submit().command_status for _ in range(3)]
+    assert statuses == [ESME_ROK, ESME_ROK, NOT_ENOUGH_CREDIT]
+    assert smsd("account", "credit", "acme").output == "Account acme has 0 EUR left.\n"
+    assert smsd("account", "credit", "acme", "--none").output == "Account acme pays later.\n"
+    stack.wait(0.4)
+    assert esme.submit().command_status == ESME_ROK
+
+
+def test_receipts_that_were_set_aside_are_listed_and_sent_again(stack: Stack, smsd: Command) -> None:
+    transmitter = stack.esme(BindTransmitter)
+    ids = [int(transmitter.submit().message_id) for _ in range(3)]
+    for number in (1, 2, 3):
+        stack.smsc.receipt(number)
+    for one in ids:
+        stack.core.journal.set_aside(one, lambda _: None)
+    stack.settle()
+    receiver = stack.esme(BindReceiver)
+    assert receiver.receipts == []
+    listed = smsd("receipt", "list").output.splitlines()
+    assert [line.split()[0] for line in listed] == ["MESSAGE", *map(str, ids)]
+    assert listed[1].split()[1:4] == ["acme", "Acme", "41793026727"]
+    assert smsd("receipt", "retry", str(ids[1])).output == "Receipts that are sent again: 1.\n"
+    stack.wait(0.4)
+    assert [b"id:%d" % ids[1] in one.short_message for one in receiver.receipts] == [True]
+    assert smsd("receipt", "retry", "--all").output == "Receipts that are sent again: 2.\n"
+    stack.wait(0.4)
+    assert len(receiver.receipts) == 3
+    assert smsd("receipt", "retry").exit_code == 2

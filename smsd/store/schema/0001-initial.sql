@@ -21,6 +21,12 @@ CREATE TABLE account (
     currency TEXT NOT NULL                     -- ISO 4217, of the prices in this account's reports
 );
 
+-- What accounts that pay in advance have left; all others pay later.
+CREATE TABLE credit (
+    account_id BIGINT PRIMARY KEY,
+    micros BIGINT NOT NULL                     -- millionths of the account's currency
+);
+
 -- The ways to operators.
 CREATE TABLE channel (
     id {key},
@@ -39,6 +45,17 @@ CREATE TABLE route (
     prefix TEXT NOT NULL,                      -- leading digits of the destination; '' is every destination
     channel_id BIGINT NOT NULL REFERENCES channel (id),
     price TEXT NOT NULL                        -- an exact decimal, per segment, in the account's currency
+);
+
+-- Whose the numbers are: what subscribers send to one goes to its account.
+CREATE TABLE number (
+    id {key},
+    number TEXT NOT NULL,                      -- digits: an international number, or a short code
+    keyword TEXT NOT NULL,                     -- the first word of the texts meant, in capitals; '': of all that no other
+                                               -- keyword of the number claims
+    account_id BIGINT NOT NULL REFERENCES account (id),
+    delivery TEXT NOT NULL,                    -- 'smpp': to its sessions; 'inbox': to be fetched over HTTP
+    UNIQUE (number, keyword)
 );
 
 -- A message from its acceptance to its last report.
@@ -90,3 +107,22 @@ CREATE TABLE fragment (
     body TEXT NOT NULL,                        -- base64
     PRIMARY KEY (message_id, number)
 );
+
+-- What a subscriber has sent: a message, or a segment of one, as it came from the operator.
+CREATE TABLE received (
+    id {id},                                   -- from the same sequence as a message's
+    account_id BIGINT NOT NULL,                -- 0 while it is not known whose it is
+    channel_id BIGINT NOT NULL,
+    state SMALLINT NOT NULL,                   -- 0 a segment whose message is not complete, 1 owed to SMPP sessions, 2 to be
+                                               -- fetched, 3 set aside, 4 done, 5 a segment whose text is in another row,
+                                               -- 6 a segment of a message that is nobody's
+    source TEXT NOT NULL,                      -- a number's digits, or what else the sender is
+    destination TEXT NOT NULL,                 -- the digits of the number that it was sent to
+    keyword TEXT NOT NULL,                     -- the number's keyword with which the text begins; '': none
+    text TEXT NOT NULL,                        -- the whole text; '' for a segment
+    segments INTEGER NOT NULL,
+    received_at DOUBLE PRECISION NOT NULL,
+    done_at DOUBLE PRECISION,                  -- when its account had it, or it ended otherwise
+    original TEXT NOT NULL                     -- JSON array: SMPP's fields as they came
+);
+CREATE INDEX received_owed ON received (account_id, state, id) WHERE state < 4;

@@ -1,0 +1,87 @@
+"""``smsd number``: whose the numbers are to which subscribers write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from smsd.cli.work import changes_of, run, table
+from smsd.services.numbers import DELIVERIES, INBOX
+from smsd.services.settings import Administration
+
+_keyword = click.option("--keyword", default="", help="The first word of the texts meant (default: no word).")
+_deliveries = click.Choice(DELIVERIES)
+
+
+@click.group()
+def number() -> None:
+    """Numbers to which subscribers write, and the accounts that get it."""
+
+
+@number.command("list")
+@click.pass_obj
+def number_list(config: str | None) -> None:
+    """List the numbers."""
+
+    async def work(administration: Administration) -> None:
+        rows = await administration.rows()
+        accounts = {one.id: one.system_id for one in rows.accounts}
+        table(
+            ("NUMBER", "KEYWORD", "ACCOUNT", "DELIVERY"),
+            (
+                (one.number, one.keyword or "(any other)", accounts[one.account_id], one.delivery)
+                for one in sorted(rows.numbers, key=lambda one: (one.number, one.keyword))
+            ),
+        )
+
+    run(config, work)
+
+
+@number.command("add")
+@click.argument("number")
+@click.argument("account")
+@_keyword
+@click.option(
+    "--delivery", type=_deliveries, default=INBOX, show_default=True, help="By SMPP, or fetched over HTTP."
+)
+@click.pass_obj
+def number_add(config: str | None, /, number: str, account: str, keyword: str, delivery: str) -> None:
+    """Give an account what subscribers send to a number: all, or what begins with a keyword."""
+
+    async def work(administration: Administration) -> None:
+        await administration.add_number(number, account, keyword, delivery)
+        click.echo(f"Number {number} is added.")
+
+    run(config, work)
+
+
+@number.command("set")
+@click.argument("number")
+@_keyword
+@click.option("--account", help="Another account.")
+@click.option("--delivery", type=_deliveries, help="By SMPP, or fetched over HTTP.")
+@click.pass_obj
+def number_set(config: str | None, /, number: str, keyword: str, **given: Any) -> None:
+    """Change who gets what is sent to a number from now on, and how."""
+    columns = changes_of(given)
+
+    async def work(administration: Administration) -> None:
+        await administration.change_number(number, keyword, **columns)
+        click.echo(f"Number {number} is changed.")
+
+    run(config, work)
+
+
+@number.command("remove")
+@click.argument("number")
+@_keyword
+@click.pass_obj
+def number_remove(config: str | None, number: str, keyword: str) -> None:
+    """Remove a number; what has been received for its account stays the account's."""
+
+    async def work(administration: Administration) -> None:
+        await administration.remove_number(number, keyword)
+        click.echo(f"Number {number} is removed.")
+
+    run(config, work)
