@@ -74,8 +74,8 @@ class Backlog:
                 counting.addErrback(lambda failure: self.log.failure("A queue can't be counted", failure))
             raise QueueFull(f"{standing.waiting} messages wait to be sent.")
         if account.throughput:
-            if standing.free_at > now:
-                raise OverRate(standing.free_at - now)
+            if standing.free_at >= now:
+                raise OverRate(standing.free_at - now + 1 / account.throughput)
             standing.free_at = max(standing.free_at, now - BURST) + count / account.throughput
 
     def joined(self, account_id: int) -> None:
