@@ -25,7 +25,7 @@ def logged_failures() -> Iterator[list[type[BaseException]]]:
     expected: list[type[BaseException]] = []
     with capturedLogs() as events:
         yield expected
-        gc.collect()  # A failure nobody handled is logged when it is collected.
+        gc.collect(1)  # A failure nobody handled is logged when it is collected.
     # What still logs by twisted.python.log calls it "failure".
     names = [("log_failure", event) for event in events if "log_failure" in event]
     names += [("failure", event) for event in events if event.get("isError") and "failure" in event]
