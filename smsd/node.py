@@ -25,8 +25,9 @@ from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
 from smsd.http_api.site import site
 from smsd.ports.endpoints import port
+from smsd.services.administration import Administration
+from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
-from smsd.services.settings import Administration, SettingError
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
 from smsd.store.engine import Engine, NodeAlreadyRunning, SchemaTooNew, StoreUnavailable

@@ -22,8 +22,9 @@ from twisted.test.iosim import connect as iosim_connect
 
 from smsd.channels.registry import Channels
 from smsd.http_api.app import HttpApi
+from smsd.services.administration import Administration
+from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds, Core
-from smsd.services.settings import NEW_ACCOUNT, Administration
 from smsd.smpp import session
 from smsd.smpp.codec import HEADER, decode, encode
 from smsd.smpp.pdu import (

@@ -14,7 +14,7 @@ from twisted.python.usage import UsageError
 
 from smsd.config import ConfigError
 from smsd.node import PATIENCE, InOrder, Node
-from smsd.services.settings import Administration
+from smsd.services.administration import Administration
 from smsd.store.settings import Rows
 from smsd.store.sqlite import SqliteEngine
 from smsd.tap import Options, makeService

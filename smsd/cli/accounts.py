@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from smsd.cli.work import changes_of, columns_of, run, table, yes
-from smsd.services.settings import Administration
+from smsd.services.administration import Administration
 
 F = TypeVar("F", bound=Callable[..., Any])
 

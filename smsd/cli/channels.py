@@ -10,7 +10,7 @@ import msgspec
 
 from smsd.channels.options import KINDS, InvalidOptions, invalid_options, read_options
 from smsd.cli.work import changes_of, run, table, yes
-from smsd.services.settings import Administration
+from smsd.services.administration import Administration
 
 SECRET = "password"
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from smsd.cli.work import changes_of, run, table
+from smsd.services.administration import Administration
 from smsd.services.numbers import DELIVERIES, INBOX
-from smsd.services.settings import Administration
 
 _keyword = click.option("--keyword", default="", help="The first word of the texts meant (default: no word).")
 _deliveries = click.Choice(DELIVERIES)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from smsd.cli.work import run, table
-from smsd.services.settings import Administration
+from smsd.services.administration import Administration
 
 SHOWN = 1000
 """How many are listed."""

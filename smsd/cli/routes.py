@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from smsd.cli.work import changes_of, run, table
-from smsd.services.settings import Administration
+from smsd.services.administration import Administration
 
 
 @click.group()

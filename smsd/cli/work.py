@@ -12,7 +12,8 @@ from twisted.internet.task import react
 
 from smsd.channels.options import InvalidOptions
 from smsd.config import ConfigError, find, load
-from smsd.services.settings import Administration, SettingError
+from smsd.services.administration import Administration
+from smsd.services.columns import SettingError
 from smsd.store.engine import SchemaTooNew, StoreRefused, StoreUnavailable
 from smsd.store.open import UnknownDatabase, engine
 

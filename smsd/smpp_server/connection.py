@@ -21,7 +21,9 @@ from smsd.smpp import status
 from smsd.smpp.pdu import Bind, Pdu, SubmitSm, SubmitSmResp
 from smsd.smpp.session import Answer, Broken, Event, Role, Session, State, Unanswered, Unbound
 from smsd.smpp_server.binding import BindRefused, Service, check, service
-from smsd.smpp_server.translation import COMMAND_STATUSES, Unacceptable, delivery_pdu, request
+from smsd.smpp_server.deliveries import delivery_pdu
+from smsd.smpp_server.refusals import COMMAND_STATUSES, Unacceptable
+from smsd.smpp_server.requests import request
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.messages import Message

@@ -108,26 +108,26 @@ COLUMNS = (
 # SQLite uses a partial index only for a query that repeats the index's own condition, word for word.
 NEWEST = Query("SELECT coalesce(max(id), 0) FROM received")
 OWED = Query(
-    f"SELECT {COLUMNS} FROM received WHERE state < 4 AND state = {int(State.WAITING)} AND account_id = ?"
+    f"SELECT {COLUMNS} FROM received WHERE done_at IS NULL AND state = {int(State.WAITING)} AND account_id = ?"
     " ORDER BY id LIMIT ?"
 )
 FETCH = Query(
     f"UPDATE received SET state = {int(State.DONE)}, done_at = ? WHERE id IN (SELECT id FROM received"
-    f" WHERE state < 4 AND state = {int(State.INBOX)} AND account_id = ? ORDER BY id LIMIT ?)"
+    f" WHERE done_at IS NULL AND state = {int(State.INBOX)} AND account_id = ? ORDER BY id LIMIT ?)"
     f" RETURNING {COLUMNS}"
 )
 SEGMENTS = Query(
-    f"SELECT {COLUMNS} FROM received WHERE state < 4 AND account_id = 0 AND state = 0 ORDER BY id"
+    f"SELECT {COLUMNS} FROM received WHERE done_at IS NULL AND account_id = 0 AND state = 0 ORDER BY id"
 )
 JOINED_SINCE = Query(
     f"SELECT {COLUMNS} FROM received WHERE id >= ? AND segments > 1 AND text = '' AND state > 0 ORDER BY id"
 )
 SET_ASIDE = Query(
-    f"SELECT {COLUMNS} FROM received WHERE state < 4 AND state = {int(State.SET_ASIDE)} ORDER BY id LIMIT ?"
+    f"SELECT {COLUMNS} FROM received WHERE done_at IS NULL AND state = {int(State.SET_ASIDE)} ORDER BY id LIMIT ?"
 )
 RETRY = Query(
     f"UPDATE received SET state = {int(State.WAITING)}"
-    f" WHERE state < 4 AND state = {int(State.SET_ASIDE)} RETURNING id"
+    f" WHERE done_at IS NULL AND state = {int(State.SET_ASIDE)} RETURNING id"
 )
 
 ARRIVED = Query(

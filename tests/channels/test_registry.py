@@ -7,7 +7,7 @@ from twisted.logger import capturedLogs
 
 from smsd.smpp.pdu import BindTransceiver, Unbind
 from smsd.smpp.status import ESME_ROK
-from smsd.smpp_server.translation import CHANNEL_DISABLED
+from smsd.smpp_server.refusals import CHANNEL_DISABLED
 from tests.peers import PORT, FakeSmsc, Stack, result, submit_sm
 
 

@@ -10,7 +10,7 @@ import pytest
 from smsd.smpp import status
 from smsd.smpp.pdu import BindReceiver, BindTransmitter
 from smsd.smpp.status import ESME_ROK
-from smsd.smpp_server.translation import NOT_ENOUGH_CREDIT
+from smsd.smpp_server.refusals import NOT_ENOUGH_CREDIT
 from tests.cli.conftest import Command
 from tests.peers import PORT, Stack
 

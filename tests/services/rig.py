@@ -8,9 +8,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds, Core
 from smsd.services.dispatch import Outbox
-from smsd.services.settings import NEW_ACCOUNT
 from smsd.services.statuses import DELIVERED_TO_HANDSET
 from smsd.services.submission import Request
 from smsd.services.tracking import Outcome

@@ -10,8 +10,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from smsd.services.administration import Administration
 from smsd.services.core import Bounds, Core
-from smsd.services.settings import Administration
 from smsd.services.statuses import DELIVERED_TO_HANDSET
 from smsd.services.submission import Request
 from smsd.sms.udh import Concatenation

@@ -8,7 +8,9 @@ import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from smsd.services.accounts import Accounts
-from smsd.services.settings import Administration, SettingError, Settings
+from smsd.services.administration import Administration
+from smsd.services.columns import SettingError
+from smsd.services.settings import Settings
 from smsd.store.engine import Call, Row, StoreUnavailable
 from smsd.store.journal import Journal
 from smsd.store.settings import Rows

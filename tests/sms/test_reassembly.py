@@ -160,3 +160,44 @@ def test_any_text_survives_the_journey(
     [whole] = over
     assert whole.complete
     assert "".join(decode(part[1], encoded.data_coding, part[0]) for part in whole.parts if part) == text
+
+
+def test_a_part_that_has_come_is_known_until_its_message_is_forgotten() -> None:
+    reassembly = collect()
+    one, two = Concatenation(7, 2, 1), Concatenation(7, 2, 2)
+    assert not reassembly.has("a", one, b"1", 0.0)
+    reassembly.add("a", one, b"1", 0.0)
+    assert reassembly.has("a", one, b"1", 0.0)
+    assert not reassembly.has("a", one, b"2", 0.0)
+    assert not reassembly.has("a", two, b"1", 0.0)
+    assert not reassembly.has("b", one, b"1", 0.0)
+    reassembly.add("a", two, b"2", 1.0)
+    assert reassembly.has("a", one, b"1", 30.9)
+    assert not reassembly.has("a", one, b"1", 31.0)
+
+
+def test_a_message_that_became_complete_elsewhere_can_be_remembered() -> None:
+    reassembly = collect()
+    one, two = Concatenation(7, 2, 1), Concatenation(7, 2, 2)
+    reassembly.remember("a", two, (b"1", b"2"), 0.0)
+    assert reassembly.add("a", one, b"1", 29.0) == []
+    assert len(reassembly) == 0
+    assert reassembly.add("a", one, b"new", 29.0) == []
+    assert len(reassembly) == 1
+
+
+def test_no_more_complete_messages_are_remembered_than_may_wait() -> None:
+    reassembly = collect()
+    for reference in range(4):
+        reassembly.remember("a", Concatenation(reference, 1, 1), (b"1",), 0.0)
+    known = [reassembly.has("a", Concatenation(reference, 1, 1), b"1", 1.0) for reference in range(4)]
+    assert known == [False, True, True, True]
+
+
+def test_the_message_that_waits_longest_can_be_made_to_give_way() -> None:
+    reassembly = collect()
+    assert reassembly.give_way() == []
+    for reference in (1, 2):
+        reassembly.add("a", Concatenation(reference, 2, 2), b"%d" % reference, 0.0)
+    assert reassembly.give_way() == [Whole("a", (None, b"1"))]
+    assert len(reassembly) == 1

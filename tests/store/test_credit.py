@@ -67,5 +67,5 @@ def test_a_cost_stays_with_its_message_when_a_batch_is_divided() -> None:
         parts = [half for part in parts for half in (part.halves() if len(part) > 1 else (part,))]
     assert len(parts) == 4
     for part in parts:
-        (id,) = (*part.changes[ACCEPT], *part.changes[GATHERED])
-        assert list(part.changes[DEBIT]) == [id]
+        (only,) = (*part.changes[ACCEPT], *part.changes[GATHERED])
+        assert list(part.changes[DEBIT]) == [only]

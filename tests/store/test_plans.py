@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smsd.store import messages
+from smsd.store import messages, received
 from smsd.store.engine import Query
 from smsd.store.schema import upgrade
 from smsd.store.sqlite import PHRASES
@@ -28,3 +28,14 @@ def test_a_query_that_is_asked_often_uses_an_index(connection: sqlite3.Connectio
     tables = [step for step in plan if "message" in step]
     assert tables
     assert all("INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH message" for step in tables), plan
+
+
+@pytest.mark.parametrize("name", ["NEWEST", "OWED", "FETCH", "SEGMENTS", "JOINED_SINCE"])
+def test_so_does_one_about_received_messages(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(received, name)
+    values = [0] * query.sql.count("?")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", values)]
+    tables = [step for step in plan if "received" in step]
+    assert tables
+    assert all("INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH received" for step in tables), plan
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan), plan

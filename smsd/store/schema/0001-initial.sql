@@ -125,4 +125,4 @@ CREATE TABLE received (
     done_at DOUBLE PRECISION,                  -- when its account had it, or it ended otherwise
     original TEXT NOT NULL                     -- JSON array: SMPP's fields as they came
 );
-CREATE INDEX received_owed ON received (account_id, state, id) WHERE state < 4;
+CREATE INDEX received_owed ON received (account_id, state, id) WHERE done_at IS NULL;

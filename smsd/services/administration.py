@@ -1,0 +1,259 @@
+"""What the operator may list and change."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from smsd.services.charging import MICROS
+from smsd.services.columns import (
+    NEW_ACCOUNT,
+    SettingError,
+    account_columns,
+    channel_columns,
+    micros_of,
+    named,
+    number_columns,
+    route_columns,
+)
+from smsd.services.routing import ALPHABETS
+from smsd.store.credit import Credit
+from smsd.store.engine import Engine, StoreRefused
+from smsd.store.messages import Message, Messages
+from smsd.store.received import Received, ReceivedMessages
+from smsd.store.settings import Account, Channel, Number, Route, Rows, SettingsTables, Value
+
+
+class Administration:
+    """Lists and changes settings; a running node follows at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._tables = SettingsTables(engine)
+        self._messages = Messages(engine)
+        self._received = ReceivedMessages(engine)
+        self._credit = Credit(engine)
+
+    async def rows(self) -> Rows:
+        """Return all settings."""
+        return await self._tables.read()
+
+    async def add_account(self, system_id: str, password: str, **columns: Value) -> int:
+        """Add an account and return its id; ``columns`` are those of :class:`Account`.
+
+        Raises:
+            SettingError: if a value won't do, or there is such an account.
+        """
+        row = {"system_id": system_id, "password": password}
+        return await self._insert(
+            "account", account_columns(NEW_ACCOUNT | row | columns), f"an account {system_id}"
+        )
+
+    async def change_account(self, system_id: str, **columns: Value) -> None:
+        """Change an account; raises as :meth:`add_account`."""
+        account = await self.account(system_id)
+        if columns:
+            await self._tables.update("account", account.id, account_columns(columns))
+
+    async def receipts_set_aside(self, limit: int) -> list[Message]:
+        """Return messages whose receipts their accounts' sessions could not take, the oldest first."""
+        return await self._messages.set_aside(limit)
+
+    async def retry_receipts(self, message_id: int | None = None) -> int:
+        """Send a receipt that was set aside again, or all of them; return how many."""
+        return await self._messages.retry(message_id)
+
+    async def received_set_aside(self, limit: int) -> list[Received]:
+        """Return received messages that their accounts' sessions could not take, the oldest first."""
+        return await self._received.set_aside(limit)
+
+    async def retry_received(self, received_id: int | None = None) -> int:
+        """Send a received message that was set aside again, or all of them; return how many."""
+        return await self._received.retry(received_id)
+
+    async def credit(self, system_id: str) -> Decimal | None:
+        """Return what an account that pays in advance has left; ``None`` if it pays later.
+
+        Raises:
+            SettingError: if there is no such account.
+        """
+        left = (await self._credit.left()).get((await self.account(system_id)).id)
+        return None if left is None else Decimal(left) / MICROS
+
+    async def add_credit(self, system_id: str, amount: str) -> Decimal:
+        """Let an account pay in advance, give it so much, or take it back, and return what it has then.
+
+        Raises:
+            SettingError: if there is no such account, or it is no amount.
+        """
+        account = await self.account(system_id)
+        return Decimal(await self._credit.add(account.id, micros_of(amount))) / MICROS
+
+    async def end_credit(self, system_id: str) -> None:
+        """Let an account pay later; raises as :meth:`credit`."""
+        await self._credit.end((await self.account(system_id)).id)
+
+    async def remove_account(self, system_id: str) -> None:
+        """Remove an account.
+
+        Raises:
+            SettingError: if there is none, or routes or numbers are its own.
+        """
+        account = await self.account(system_id)
+        await self._credit.end(account.id)
+        await self._delete(
+            "account", account.id, f"Account {system_id} has routes of its own, or numbers: remove them first"
+        )
+
+    async def account(self, system_id: str) -> Account:
+        """Return an account by its name.
+
+        Raises:
+            SettingError: if there is none.
+        """
+        for account in (await self.rows()).accounts:
+            if account.system_id == system_id:
+                return account
+        raise SettingError(f"There is no account {system_id}.")
+
+    async def add_channel(self, name: str, kind: str, options: str, **columns: Value) -> int:
+        """Add a channel with its kind's options as JSON, and return its id; raises as :meth:`add_account`."""
+        if not re.fullmatch(r"[\w.-]{1,64}", name):
+            raise SettingError(
+                f"A channel's name has letters, digits, dots and hyphens, up to 64: not {name!r}."
+            )
+        row: dict[str, Value] = {
+            "name": name,
+            "kind": kind,
+            "enabled": 1,
+            "alphabets": " ".join(ALPHABETS),
+            "options": options,
+        }
+        return await self._insert("channel", channel_columns(row | columns), f"a channel {name}")
+
+    async def change_channel(self, name: str, **columns: Value) -> None:
+        """Change a channel; ``columns`` are those of :class:`Channel`. Raises as :meth:`add_account`."""
+        channel = await self.channel(name)
+        if columns:
+            await self._tables.update("channel", channel.id, channel_columns(columns))
+
+    async def remove_channel(self, name: str) -> None:
+        """Remove a channel.
+
+        Raises:
+            SettingError: if there is none, routes lead to it, or messages wait for it.
+        """
+        channel = await self.channel(name)
+        waiting = await self._messages.waiting(channel.id)
+        if waiting:
+            raise SettingError(f"{waiting} messages wait for channel {name}: let it send them first.")
+        await self._delete("channel", channel.id, f"Routes lead to channel {name}: remove them first")
+
+    async def channel(self, name: str) -> Channel:
+        """Return a channel by its name.
+
+        Raises:
+            SettingError: if there is none.
+        """
+        for channel in (await self.rows()).channels:
+            if channel.name == name:
+                return channel
+        raise SettingError(f"There is no channel {name}.")
+
+    async def add_route(
+        self, channel: str, prefix: str = "", account: str | None = None, price: str = "0", code: str = ""
+    ) -> int:
+        """Route a prefix to a channel, for an account or for all, and return the route's id.
+
+        Raises:
+            SettingError: if a value won't do, or there is such a route.
+        """
+        row: dict[str, Value] = {
+            "account_id": (await self.account(account)).id if account else None,
+            "channel_id": (await self.channel(channel)).id,
+        }
+        row |= route_columns({"prefix": prefix, "price": price, "code": code})
+        await self._is_free(row["account_id"], code, prefix)
+        return await self._insert("route", row, "such a route")
+
+    async def change_route(self, number: int, *, channel: str | None = None, **columns: Value) -> None:
+        """Change a route; raises as :meth:`add_route`."""
+        route = await self._route(number)
+        row = route_columns(columns)
+        code, prefix = str(columns.get("code", route.code)), str(columns.get("prefix", route.prefix))
+        if (code, prefix) != (route.code, route.prefix):
+            await self._is_free(route.account_id, code, prefix)
+        if channel is not None:
+            row["channel_id"] = (await self.channel(channel)).id
+        if row:
+            await self._tables.update("route", number, row)
+
+    async def remove_route(self, number: int) -> None:
+        """Remove a route; messages that have taken it already keep their channel.
+
+        Raises:
+            SettingError: if there is none.
+        """
+        await self._route(number)
+        await self._tables.delete("route", number)
+
+    async def add_number(self, number: str, account: str, keyword: str = "", delivery: str = "inbox") -> None:
+        """Give an account what is sent to a number: all of it, or what begins with a keyword.
+
+        Raises:
+            SettingError: if a value won't do, or somebody has it.
+        """
+        row = number_columns({"number": number, "keyword": keyword, "delivery": delivery})
+        row["account_id"] = (await self.account(account)).id
+        await self._insert("number", row, f"a number {named(row['number'], row['keyword'])}")
+
+    async def change_number(
+        self, number: str, keyword: str = "", *, account: str | None = None, **columns: Value
+    ) -> None:
+        """Change whose a number is, or its delivery; raises as :meth:`add_number`."""
+        found = await self.number(number, keyword)
+        row = number_columns(columns)
+        if account is not None:
+            row["account_id"] = (await self.account(account)).id
+        if row:
+            await self._tables.update("number", found.id, row)
+
+    async def remove_number(self, number: str, keyword: str = "") -> None:
+        """Remove a number, with a keyword or without; what its account has got from it stays.
+
+        Raises:
+            SettingError: if nobody has it.
+        """
+        await self._tables.delete("number", (await self.number(number, keyword)).id)
+
+    async def number(self, number: str, keyword: str = "") -> Number:
+        """Return a number's row; raises as :meth:`remove_number`."""
+        wanted = number_columns({"number": number, "keyword": keyword})
+        for one in (await self.rows()).numbers:
+            if (one.number, one.keyword) == (wanted["number"], wanted["keyword"]):
+                return one
+        raise SettingError(f"There is no number {named(wanted['number'], wanted['keyword'])}.")
+
+    async def _is_free(self, account_id: Value, code: str, prefix: str) -> None:
+        for route in (await self.rows()).routes:
+            if (route.account_id, route.code, route.prefix) == (account_id, code, prefix):
+                raise SettingError(
+                    f"Route {route.id} has prefix {prefix!r} already, for the same account and route code."
+                )
+
+    async def _route(self, number: int) -> Route:
+        for route in (await self.rows()).routes:
+            if route.id == number:
+                return route
+        raise SettingError(f"There is no route {number}.")
+
+    async def _insert(self, table: str, row: dict[str, Value], what: str) -> int:
+        try:
+            return await self._tables.insert(table, row)
+        except StoreRefused as error:
+            raise SettingError(f"There is {what} already.") from error
+
+    async def _delete(self, table: str, number: int, otherwise: str) -> None:
+        try:
+            await self._tables.delete(table, number)
+        except StoreRefused as error:
+            raise SettingError(f"{otherwise}.") from error
