@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.accounts import Accounts
 from smsd.services.backlog import Backlog
+from smsd.services.client_ids import ClientIds
 from smsd.services.charging import Charging
 from smsd.services.deadlines import Deadlines
 from smsd.services.deliveries import Deliveries
@@ -60,6 +61,7 @@ class Core:
         self.ids = MessageIds(clock)
         self.accounts = Accounts(in_thread)
         self.guard = Guard(clock)
+        self.client_ids = ClientIds(self.messages, self.journal)
         self.routing = Routing()
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), clock)

@@ -78,7 +78,7 @@ class Recipient:
     def __init__(self, windows: dict[type[Any], Window[Any]]) -> None:
         self.windows = windows
         self.receivers: deque[Receiver] = deque()
-        self.suspects: deque[Item] = deque()
+        self.suspects: list[Item] = []
         self.prober: Receiver | None = None
         """The session that is kept for suspects."""
         self.probe: int | None = None
@@ -259,7 +259,9 @@ class Deliveries:
         prober = recipient.prober
         if prober is None or free.pop(prober, 0) <= 0 or prober.outstanding:
             return
-        item = recipient.suspects.popleft()
+        # The one with the fewest troubles first, or one would keep all others waiting.
+        item = min(recipient.suspects, key=lambda suspect: recipient.doubts[suspect.id].troubles)
+        recipient.suspects.remove(item)
         recipient.probe = item.id
         prober.deliver(item)
 
@@ -298,8 +300,8 @@ class Deliveries:
 
     def _empty(self, account_id: int, recipient: Recipient) -> None:
         """Forget what is in the table anyway, now that nobody takes it."""
-        while recipient.suspects:
-            item = recipient.suspects.popleft()
+        suspects, recipient.suspects = recipient.suspects, []
+        for item in suspects:
             recipient.windows[type(item)].put_back(item)
         for window in recipient.windows.values():
             window.clear()

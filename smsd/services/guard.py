@@ -19,7 +19,11 @@ ADDRESSES = 10_000
 
 
 class Banned(Exception):
-    """Too many wrong passwords came from this address."""
+    """Too many wrong passwords came from this address; ``seconds`` later it may try again."""
+
+    def __init__(self, address: str, seconds: float) -> None:
+        super().__init__(f"Too many wrong passwords came from {address}.")
+        self.seconds = seconds
 
 
 class _Record(msgspec.Struct):
@@ -58,9 +62,11 @@ class Guard:
             return
         now = self._clock.seconds()
         record = known.names.get(name)
-        banned = record is not None and record.wrong >= ENOUGH and record.forgotten_at > now
-        if known.banned_until > now or banned:
-            raise Banned(f"Too many wrong passwords came from {address}.")
+        until = known.banned_until
+        if record is not None and record.wrong >= ENOUGH:
+            until = max(until, record.forgotten_at)
+        if until > now:
+            raise Banned(address, until - now)
 
     def wrong(self, address: str, name: str) -> float:
         """Take note of a wrong password; return the seconds for which the answer should wait."""

@@ -89,7 +89,7 @@ class Reports:
             self._deliveries.offer(message.account_id, notice)
 
     async def fetch(
-        self, account_id: int, bulk_ids: Sequence[str], ids: Sequence[int], limit: int
+        self, account_id: int, bulk_ids: Sequence[str], ids: Sequence[str], limit: int
     ) -> list[Message]:
         """Return final messages that the account has not fetched yet; each is given once."""
         return await self._messages.fetch(account_id, bulk_ids, ids, limit, self._clock.seconds())

@@ -59,6 +59,10 @@ class Request(NamedTuple):
     priority: int = 0
     route_code: str = ""
     origin: object = None
+    client_id: str | None = None
+    """The client's own id for the message, which no other message of the account has."""
+    refusal: int = MESSAGE_ACCEPTED
+    """What its client's edge has found wrong with its id or its octets, as a status."""
 
 
 class Submission:
@@ -140,6 +144,7 @@ class Submission:
             refusal = REJECTED_SOURCE
         else:
             segments, refusal = _segments(request.content)
+            refusal = request.refusal or refusal
         if refusal == MESSAGE_ACCEPTED:
             route = self._routing.find(request.account.id, number or "", request.route_code)
             if route is None:
@@ -173,6 +178,7 @@ class Submission:
             request.content,
         )
         message.origin = request.origin
+        message.client_id = request.client_id
         if refusal != MESSAGE_ACCEPTED:
             raise self._refused(message, refusal)
         return message

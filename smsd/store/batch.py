@@ -13,13 +13,15 @@ from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
 
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
-    " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content)"
+    " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id)"
     " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
-    " accepted_at, due_at, expires_at, done_at, status, report, price, content FROM {rows} AS r WHERE true"
+    " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id"
+    " FROM {rows} AS r WHERE true"
     " ON CONFLICT (id) DO NOTHING",
     "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
     " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8, "
-    " done_at float8, status smallint, report smallint, price text, content text",
+    " done_at float8, status smallint, report smallint, price text, content text,"
+    " client_id text",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
 """Stores a long message with its first part; every part brings it until it is known to be there."""
@@ -188,6 +190,7 @@ def accepted_row(message: Message) -> Row:
         message.report,
         message.price,
         encode_content(message),
+        message.client_id,
     )
 
 

@@ -5,6 +5,7 @@ What changes messages goes through :mod:`smsd.store.journal`, many at a time.
 
 from __future__ import annotations
 
+import re
 from binascii import a2b_base64
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -63,6 +64,8 @@ class Content(msgspec.Struct, array_like=True):
     udh: bytes = b""
     reference: int = 0
     tlvs: tuple[tuple[int, bytes], ...] = ()
+    callback_data: str = ""
+    """What the client wants to find in the report."""
 
 
 class Message(msgspec.Struct):
@@ -88,6 +91,8 @@ class Message(msgspec.Struct):
     report: int
     price: str
     content: Content
+    client_id: str | None = None
+    """The client's own id for it, if it has given one: no other message of the account has that."""
     taken: dict[int, str] | None = None
     """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
     ended: dict[int, tuple[int, int]] | None = None
@@ -114,7 +119,7 @@ class Segment(msgspec.Struct):
 
 COLUMNS = (
     "id, account_id, channel_id, state, priority, bulk_id, source, destination, segments, accepted_at,"
-    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content"
+    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id"
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 
@@ -174,14 +179,26 @@ RETRY = Query(
 )
 WAITING = Query("SELECT count(*) FROM message WHERE channel_id = ? AND state IN (0, 1, 2)")
 
+CLIENT_IDS = Query(
+    "SELECT client_id FROM message WHERE client_id IS NOT NULL AND account_id = ? AND client_id IN (?)"
+)
+
 _content = msgspec.json.Decoder(Content)
+_id = re.compile(r"[1-9][0-9]{0,17}|[1-8][0-9]{18}", re.ASCII).fullmatch
 
 
 def message_of(row: Row) -> Message:
     """Return the message in a row of :data:`COLUMNS`."""
     message = Message(*row)
-    message.content = _content.decode(row[-1])
+    message.content = _content.decode(message.content)  # type: ignore[arg-type]  # It is the column's text.
     return message
+
+
+def named(ids: Sequence[str]) -> tuple[str, list[object]]:
+    """Return the condition that a message has one of these ids, its client's or our own, and its values."""
+    own = [int(one) for one in ids if _id(one)] or [0]  # No message has the id 0.
+    condition = f"(id IN ({','.join('?' * len(own))}) OR client_id IN ({','.join('?' * len(ids))}))"
+    return condition, [*own, *ids]
 
 
 class Messages:
@@ -216,17 +233,28 @@ class Messages:
         """Return final messages whose receipts an account's sessions still have to get, the oldest first."""
         return [message_of(row) for row in await self._engine.read(Call(OWED, (account_id, limit)))]
 
+    async def client_ids(self, account_id: int, ids: Sequence[str]) -> list[str]:
+        """Return those of these ids that an account has given its messages."""
+        marks = ",".join("?" * len(ids))
+        query = Query(CLIENT_IDS.sql.replace("?)", f"{marks})"))
+        return [str(row[0]) for row in await self._engine.read(Call(query, (account_id, *ids)))]
+
     async def fetch(
-        self, account_id: int, bulk_ids: Sequence[str], ids: Sequence[int], limit: int, now: float
+        self, account_id: int, bulk_ids: Sequence[str], ids: Sequence[str], limit: int, now: float
     ) -> list[Message]:
-        """Return final messages not yet fetched, and mark them fetched in the same transaction."""
+        """Return final messages not yet fetched, and mark them fetched in the same transaction.
+
+        A message is known by the client's own id for it, or by ours.
+        """
         sql = FETCH.sql
         values: list[object] = [now, account_id]
-        for column, wanted in (("bulk_id", bulk_ids), ("id", ids)):
-            if wanted:
-                marks = ",".join("?" * len(wanted))
-                sql = sql.replace("ORDER BY", f"AND {column} IN ({marks}) ORDER BY", 1)
-                values.extend(wanted)
+        if bulk_ids:
+            sql = sql.replace("ORDER BY", f"AND bulk_id IN ({','.join('?' * len(bulk_ids))}) ORDER BY", 1)
+            values.extend(bulk_ids)
+        if ids:
+            condition, wanted = named(ids)
+            sql = sql.replace("ORDER BY", f"AND {condition} ORDER BY", 1)
+            values.extend(wanted)
         (rows,) = await self._engine.write(Call(Query(sql), (*values, limit)))
         return sorted((message_of(row) for row in rows), key=lambda message: (message.done_at, message.id))
 

@@ -81,8 +81,10 @@ CREATE TABLE message (
                                                -- set aside, since sessions break on it or refuse it
     reported_at DOUBLE PRECISION,              -- when the client acknowledged or fetched its report
     price TEXT NOT NULL,                       -- per segment
-    content TEXT NOT NULL                      -- JSON array: everything that only sending needs
+    content TEXT NOT NULL,                     -- JSON array: everything that only sending needs
+    client_id TEXT                             -- the client's own id for it; NULL: it has given none
 );
+CREATE UNIQUE INDEX message_client ON message (account_id, client_id) WHERE client_id IS NOT NULL;
 CREATE INDEX message_queued ON message (channel_id, account_id, priority, id) WHERE state = 2;
 CREATE INDEX message_due ON message (due_at) WHERE state < 2;
 CREATE INDEX message_expiring ON message (expires_at) WHERE state < 4;
