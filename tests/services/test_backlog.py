@@ -44,9 +44,9 @@ def test_an_account_without_limits_has_none(node: Node) -> None:
 def test_a_second_s_worth_may_come_at_once_and_then_as_many_a_second(node: Node) -> None:
     one = account(throughput=8)
     assert [admitted(node, one) for _ in range(10)] == [True] * 8 + [False] * 2
-    node.clock.advance(0.126)
+    node.clock.advance(0.125)
     assert [admitted(node, one) for _ in range(2)] == [True, False]
-    node.clock.advance(0.501)
+    node.clock.advance(0.5)
     assert [admitted(node, one) for _ in range(6)] == [True] * 4 + [False] * 2
     node.clock.advance(3600)
     assert [admitted(node, one) for _ in range(10)] == [True] * 8 + [False] * 2
