@@ -7,13 +7,16 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+import psycopg2
 
 READY = 30.0
 """Seconds that a program may take to start."""
@@ -25,7 +28,7 @@ CONFIGURATION = """
 state = "."
 database = "{database}"
 [smpp]
-listen = ["tcp:{smpp}:interface=127.0.0.1"]
+listen = ["tcp:{smpp}:interface=127.0.0.1", "ssl:{smpps}:interface=127.0.0.1"]
 [http]
 listen = ["tcp:{http}:interface=127.0.0.1"]
 [[first_start.accounts]]
@@ -54,10 +57,12 @@ class Node:
     def __init__(self, folder: Path, database: str) -> None:
         self.folder = folder
         self.database = database
-        self.smpp, self.http, self.smsc = free_port(), free_port(), free_port()
+        self.smpp, self.smpps, self.http, self.smsc = (free_port() for _ in range(4))
         self.config = folder / "smsd.toml"
         self.config.write_text(
-            CONFIGURATION.format(database=database, smpp=self.smpp, http=self.http, smsc=self.smsc)
+            CONFIGURATION.format(
+                database=database, smpp=self.smpp, smpps=self.smpps, http=self.http, smsc=self.smsc
+            )
         )
         self._log = folder / "smsd.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -94,6 +99,18 @@ class Node:
         subprocess.run(
             [SCRIPTS / "smsd", "--config", self.config, *words], check=True, stdout=subprocess.DEVNULL
         )
+
+    def waiting_for_receipts(self) -> int:
+        """Return how many messages are final and owe a receipt."""
+        sql = "SELECT count(*) FROM message WHERE state = 4 AND report > 0"
+        if self.database.startswith("sqlite:"):
+            with closing(sqlite3.connect(self.database.partition(":")[2])) as file:
+                ((count,),) = file.execute(sql)
+        else:
+            with closing(psycopg2.connect(self.database)) as server, server.cursor() as cursor:
+                cursor.execute(sql)
+                ((count,),) = cursor
+        return int(count)
 
     def load(self, *words: object) -> dict[str, Any]:
         """Run the SMPP load client against it."""

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ Row = tuple[str, str, str, str]
 HEADS: Row = ("measured", "per second", "latency p50 / p99, ms", "CPU of smsd, µs each")
 BINDS = ((1, 10), (1, 100), (4, 10), (4, 100))
 IDLE_BINDS = 1000
+SUBMITS = 2_000
+"""submit_sm a second of one account while another gets its receipts."""
 
 
 def latency(answer: dict[str, Any]) -> str:
@@ -107,6 +110,32 @@ def forwarding(kind: str, scale: float) -> Iterator[Row]:
         yield (what, f"{answer['receipts_per_s']:,.0f}", latency(answer), cpu(answer, answer["receipts"]))
 
 
+def waiting(kind: str, scale: float) -> Iterator[Row]:
+    """Measure how fast a session gets the receipts that wait for it, while another account submits."""
+    count = int(100_000 * scale)
+    with node(kind) as one, background("smsc", "--port", one.smsc, "--receipts", "--window", 1000):
+        one.command("account", "add", "other", "--password", "other")
+        time.sleep(2.5)
+        one.load("--binds", 4, "--window", 100, "--count", count, "--registered")
+        while one.waiting_for_receipts() < count:
+            time.sleep(1)
+        with ThreadPoolExecutor() as pool:
+            words = ("--port", one.smpp, "--system-id", "other", "--password", "other", "--start", 5_000_000)
+            seconds = count / 10_000
+            submits = pool.submit(program, "load", *words, "--rate", SUBMITS, "--seconds", seconds)
+            answer = program("receiver", "--port", one.smpp, "--count", count)
+            other = submits.result()
+        if answer["received"] < count:
+            raise SystemExit(f"{count - answer['received']} receipts are missing.")
+        yield (f"{count:,} waiting receipts to one session", f"{answer['per_s']:,.0f}", "", "")
+        yield (
+            f"  while another account submits, paced at {SUBMITS:,}/s",
+            f"{other['accepted_per_s']:,.0f}",
+            latency(other),
+            "",
+        )
+
+
 def web(kind: str, scale: float) -> Iterator[Row]:
     """Measure the HTTP API."""
     with node(kind) as one:
@@ -136,7 +165,14 @@ def idle(kind: str, scale: float) -> Iterator[Row]:
         yield (f"memory of an idle bind, {answer['bound']} of {IDLE_BINDS} bound", f"{each:.1f} KiB", "", "")
 
 
-PARTS = {"limits": limits, "accepting": accepting, "forwarding": forwarding, "web": web, "idle": idle}
+PARTS = {
+    "limits": limits,
+    "accepting": accepting,
+    "forwarding": forwarding,
+    "waiting": waiting,
+    "web": web,
+    "idle": idle,
+}
 
 
 def main() -> int:
