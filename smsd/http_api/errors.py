@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import msgspec
 
-from smsd.http_api.models import ErrorAnswer, RequestError, ServiceException
+from smsd.http_api.answers import ErrorAnswer, RequestError, ServiceException
+from smsd.services.backlog import OverRate, QueueFull
+from smsd.store.engine import StoreUnavailable
+from smsd.store.journal import Overloaded
+
+QUEUE_RETRY_AFTER = 10
+"""Seconds after which an account whose queue was full may try again."""
+RETRY_AFTER = 1
+"""Seconds after which a request that found smsd busy may be repeated."""
 
 
 class ApiError(Exception):
@@ -34,9 +43,35 @@ def unauthorized() -> ApiError:
     return ApiError(401, "UNAUTHORIZED", "Invalid login details", headers)
 
 
-def unavailable(seconds: int) -> ApiError:
+def banned(seconds: float) -> ApiError:
+    """Return the error for an address that has tried too many wrong passwords."""
+    headers = {"Retry-After": str(math.ceil(seconds))}
+    return ApiError(429, "TOO_MANY_REQUESTS", "Too many wrong passwords came from this address.", headers)
+
+
+def not_found() -> ApiError:
+    """Return the error for a path that leads nowhere."""
+    return ApiError(404, "NOT_FOUND", "There is nothing at this path.")
+
+
+def not_allowed(methods: str) -> ApiError:
+    """Return the error for a method that a path does not serve; ``methods`` are those that it does."""
+    return ApiError(405, "METHOD_NOT_ALLOWED", f"Allowed here: {methods}.", {"Allow": methods})
+
+
+def not_acceptable(media_types: str) -> ApiError:
+    """Return the error for a client that takes none of the formats there are."""
+    return ApiError(406, "NOT_ACCEPTABLE", f"An answer is {media_types} here.")
+
+
+def too_large(octets: int) -> ApiError:
+    """Return the error for a body of more than so many octets."""
+    return ApiError(413, "REQUEST_ENTITY_TOO_LARGE", f"A body has at most {octets} octets.")
+
+
+def unavailable() -> ApiError:
     """Return the error for a request that can be repeated in a moment."""
-    headers = {"Retry-After": str(seconds)}
+    headers = {"Retry-After": str(RETRY_AFTER)}
     return ApiError(503, "SERVICE_UNAVAILABLE", "The service is busy: repeat the request.", headers)
 
 
@@ -46,9 +81,27 @@ def too_many(seconds: int) -> ApiError:
     return ApiError(429, "TOO_MANY_REQUESTS", "The account sends too much: repeat it later.", headers)
 
 
+def general() -> ApiError:
+    """Return the error for a mistake of ours."""
+    return ApiError(500, "GENERAL_ERROR", "Something went wrong; the operator has been told.")
+
+
+def known(problem: Exception) -> ApiError | None:
+    """Return the error for an exception that is nobody's mistake in smsd."""
+    if isinstance(problem, StoreUnavailable | Overloaded):
+        return unavailable()
+    if isinstance(problem, OverRate):
+        return too_many(math.ceil(problem.seconds))
+    if isinstance(problem, QueueFull):
+        return too_many(QUEUE_RETRY_AFTER)
+    return None
+
+
 def invalid(error: msgspec.DecodeError) -> ApiError:
-    """Return the error for a body that is no JSON, or has a field of a wrong type: ``[field : message]``."""
-    match = re.fullmatch(r"(.*) - at `\$\.?(.*)`", str(error))
-    if match is None or not match[2]:
-        return bad_request(f"[body : {match[1] if match else error}]")
-    return bad_request(f"[{match[2]} : {match[1]}]")
+    """Return the error for a body that is not of its kind: ``[field.path : what was expected]``."""
+    reason, _, place = str(error).partition(" - at `$")
+    place = place.strip("`.")
+    missing = re.fullmatch(r"Object missing required field `(\w+)`", reason)
+    if missing:
+        place, reason = f"{place}.{missing[1]}".lstrip("."), "This field is required."
+    return bad_request(f"[{place or 'body'} : {reason}]")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-import msgspec
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from smsd.http_api.app import HttpApi
-from smsd.http_api.errors import ApiError
+from smsd.http_api.errors import too_large
+from smsd.http_api.formats import JSON, of_answer
 
 IDLE = 60
 """Seconds of silence after which a connection is closed."""
@@ -39,19 +40,28 @@ class BoundedRequest(Request):
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Serve the request, unless it was refused and what had come of it already is to be forgotten."""
         if not self._refused:
-            super().requestReceived(command, path, version)
+            super().requestReceived(command, _origin_form(path), version)
 
     def _refuse(self) -> None:
         """Answer at once, and hang up: the rest of the body is not worth reading."""
         self._refused = True
-        text = f"A body has at most {self.channel.site.body} octets."
-        body = msgspec.json.encode(ApiError(413, "REQUEST_ENTITY_TOO_LARGE", text).answer())
+        form = of_answer(self.getHeader("Accept")) or JSON
+        body = form.write(too_large(self.channel.site.body).answer())
         self.channel.transport.write(
             b"HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n"
-            b"Content-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n\r\n%b"
-            % (len(body), body)
+            b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n%b"
+            % (form.content_type.encode(), len(body), body)
         )
         self.channel.loseConnection()
+
+
+def _origin_form(target: bytes) -> bytes:
+    """Return a target without the scheme and host that some clients put before its path (RFC 9112, 3.2.2)."""
+    match = re.match(rb"https?://[^/?]*", target, re.IGNORECASE)
+    if match is None:
+        return target
+    rest = target[match.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest
 
 
 class BoundedSite(Site):
@@ -61,8 +71,8 @@ class BoundedSite(Site):
     noisy = False
 
     def __init__(self, resource: IResource, body: int) -> None:
-        """Serve ``resource``; a body may have so many octets."""
-        super().__init__(resource, requestFactory=BoundedRequest, timeout=IDLE)
+        """Serve ``resource``; a body may have so many octets, and a form is a body like any other."""
+        super().__init__(resource, requestFactory=BoundedRequest, timeout=IDLE, parsePOSTFormSubmission=False)
         self.body = body
 
     def log(self, request: Any) -> None:

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.accounts import Accounts
 from smsd.services.backlog import Backlog
-from smsd.services.client_ids import ClientIds
 from smsd.services.charging import Charging
+from smsd.services.client_ids import ClientIds
 from smsd.services.deadlines import Deadlines
 from smsd.services.deliveries import Deliveries
 from smsd.services.dispatch import Dispatch

@@ -138,9 +138,7 @@ class Journal:
         self._change(FRAGMENT, key, row, self._intake)
         self._wait(FRAGMENT, key, submitter, message, message.account_id)
 
-    def gathered(
-        self, whole: Message, submitter: Submitter, missing: Message | None, cost: int = 0
-    ) -> None:
+    def gathered(self, whole: Message, submitter: Submitter, missing: Message | None, cost: int = 0) -> None:
         """Store that the last part has come, and the message is whole and costs so much; raises as accept."""
         self.admit(whole.account_id, 1)
         if missing is not None:

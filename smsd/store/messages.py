@@ -180,7 +180,10 @@ RETRY = Query(
 WAITING = Query("SELECT count(*) FROM message WHERE channel_id = ? AND state IN (0, 1, 2)")
 
 CLIENT_IDS = Query(
-    "SELECT client_id FROM message WHERE client_id IS NOT NULL AND account_id = ? AND client_id IN (?)"
+    "SELECT m.client_id FROM {rows} AS r"
+    " JOIN message m ON m.account_id = r.account_id AND m.client_id = r.client_id"
+    " AND m.client_id IS NOT NULL",
+    "account_id bigint, client_id text",
 )
 
 _content = msgspec.json.Decoder(Content)
@@ -235,9 +238,8 @@ class Messages:
 
     async def client_ids(self, account_id: int, ids: Sequence[str]) -> list[str]:
         """Return those of these ids that an account has given its messages."""
-        marks = ",".join("?" * len(ids))
-        query = Query(CLIENT_IDS.sql.replace("?)", f"{marks})"))
-        return [str(row[0]) for row in await self._engine.read(Call(query, (account_id, *ids)))]
+        rows = await self._engine.read(Call(CLIENT_IDS, [(account_id, one) for one in ids]))
+        return [client_id for (client_id,) in rows]
 
     async def fetch(
         self, account_id: int, bulk_ids: Sequence[str], ids: Sequence[str], limit: int, now: float

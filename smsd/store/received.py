@@ -108,8 +108,8 @@ COLUMNS = (
 # SQLite uses a partial index only for a query that repeats the index's own condition, word for word.
 NEWEST = Query("SELECT coalesce(max(id), 0) FROM received")
 OWED = Query(
-    f"SELECT {COLUMNS} FROM received WHERE done_at IS NULL AND state = {int(State.WAITING)} AND account_id = ?"
-    " ORDER BY id LIMIT ?"
+    f"SELECT {COLUMNS} FROM received WHERE done_at IS NULL AND state = {int(State.WAITING)}"
+    " AND account_id = ? ORDER BY id LIMIT ?"
 )
 FETCH = Query(
     f"UPDATE received SET state = {int(State.DONE)}, done_at = ? WHERE id IN (SELECT id FROM received"
@@ -123,7 +123,8 @@ JOINED_SINCE = Query(
     f"SELECT {COLUMNS} FROM received WHERE id >= ? AND segments > 1 AND text = '' AND state > 0 ORDER BY id"
 )
 SET_ASIDE = Query(
-    f"SELECT {COLUMNS} FROM received WHERE done_at IS NULL AND state = {int(State.SET_ASIDE)} ORDER BY id LIMIT ?"
+    f"SELECT {COLUMNS} FROM received WHERE done_at IS NULL AND state = {int(State.SET_ASIDE)}"
+    " ORDER BY id LIMIT ?"
 )
 RETRY = Query(
     f"UPDATE received SET state = {int(State.WAITING)}"

@@ -42,7 +42,7 @@ def test_aiosmpplib_sends_and_parses_receipts(stage: Stage, standard: bool) -> N
     node.start()
     if standard:
         smsd(node, "account", "set", "demo", "--standard-receipts")
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"to": "385910000001", "short_message": "Hello"},
         {"to": "385910000002", "short_message": "Žluťoučký kůň 😀", "encoding": "ucs2"},
         {"to": "385910000003", "short_message": LONG, "validity": 3600},
@@ -60,7 +60,7 @@ def test_aiosmpplib_sends_and_parses_receipts(stage: Stage, standard: bool) -> N
 def test_aiosmpplib_is_told_why_a_message_is_refused_and_goes_on(stage: Stage) -> None:
     node = stage.node()
     node.start()
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"to": "12", "short_message": "to nobody"},
         {"to": "385910000001", "short_message": "Hello"},
     ]

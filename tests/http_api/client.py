@@ -104,10 +104,15 @@ class Client:
         return Answer(wire.said, method)
 
     def request(
-        self, method: str, path: str, body: bytes = b"", headers: dict[str, str | None] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | dict[str, Any] = b"",
+        headers: dict[str, str | None] | None = None,
     ) -> Answer:
-        """Send a request of the account's; a header that is ``None`` is left out."""
-        return self.raw(octets(method, path, body, headers), method)
+        """Send a request of the account's; a header that is ``None`` is left out, a dictionary is JSON."""
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.raw(octets(method, path, sent, headers), method)
 
     def send(self, **fields: Any) -> Answer:
         """Send a text."""

@@ -63,25 +63,50 @@ def test_what_is_not_there(client: Client, path: str) -> None:
     assert client.request("GET", path).error[:2] == (404, "NOT_FOUND")
 
 
-def test_a_path_that_is_no_utf_8(client: Client, logged_failures: list[type[BaseException]]) -> None:
-    answer = client.request("GET", "/sms/%ff")
-    assert answer.code in (400, 404)
-    logged_failures.append(UnicodeDecodeError)  # Klein logs it.
+@pytest.mark.parametrize("path", ["/sms/%", "//", "http:", "http://[", "sms/1/reports"])
+def test_a_strange_target_is_not_there(client: Client, path: str) -> None:
+    assert client.request("GET", path).error[:2] == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    "target", ["http://smsd.example/sms/1/reports?limit=1", "HTTPS://h:1/sms/1/reports", "/sms/1/%72eports"]
+)
+def test_a_target_may_be_a_whole_url_or_quoted(client: Client, target: str) -> None:
+    assert client.request("GET", target).body == b'{"results":[]}'
 
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/sms/1/text/single", "POST, PUT"),
-        ("DELETE", "/sms/1/text/single", "POST, PUT"),
-        ("POST", "/sms/1/reports", "GET, HEAD"),
-        ("PATCH", "/sms/1/reports", "GET, HEAD"),
+        ("GET", "/sms/1/text/single", "OPTIONS, POST, PUT"),
+        ("HEAD", "/sms/1/text/advanced", "OPTIONS, POST, PUT"),
+        ("DELETE", "/sms/1/preview", "OPTIONS, POST, PUT"),
+        ("POST", "/sms/1/reports", "GET, HEAD, OPTIONS"),
+        ("PATCH", "/sms/1/text/query", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_method_that_is_not_allowed(client: Client, method: str, path: str, allowed: str) -> None:
-    answer = client.request(method, path, TEXT if method != "GET" else b"")
-    assert answer.error[:2] == (405, "METHOD_NOT_ALLOWED")
+    answer = client.request(method, path, TEXT if method not in ("GET", "HEAD") else b"")
+    assert answer.code == 405
     assert answer.headers["allow"] == allowed
+    if method != "HEAD":
+        assert answer.error == (405, "METHOD_NOT_ALLOWED", f"Allowed here: {allowed}.")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/sms/1/text/multi", "OPTIONS, POST, PUT"),
+        ("/sms/1/reports", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_options_are_told_to_anybody(client: Client, path: str, allowed: str) -> None:
+    answer = client.request("OPTIONS", path, headers={"Authorization": None, "Accept": "text/html"})
+    assert (answer.code, answer.body, answer.headers["allow"]) == (200, b"", allowed)
+
+
+def test_options_of_what_is_not_there(client: Client) -> None:
+    assert client.request("OPTIONS", "/sms").error[:2] == (404, "NOT_FOUND")
 
 
 def test_a_body_that_is_announced_too_large_is_refused_before_it_comes(stack: Stack, client: Client) -> None:

@@ -168,7 +168,7 @@ async def test_parts_are_gathered_and_reports_fetched_once(life: Life) -> None:
         life.gathering.part(request, Concatenation(5, 3, number), life)
     await life.until(lambda: len(life.stored_ids) == 3 and life.acknowledged == 2)
     await life.drain()
-    (report,) = await life.core.reports.fetch(account.id, ["bulk"], life.stored_ids[:1], 10)
+    (report,) = await life.core.reports.fetch(account.id, ["bulk"], [str(life.stored_ids[0])], 10)
     assert report.content.body == b"1" * 100 + b"2" * 100 + b"3" * 100
     assert report.state == State.FINAL
     assert await life.core.reports.fetch(account.id, [], [], 10) == []

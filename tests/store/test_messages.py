@@ -84,8 +84,8 @@ async def test_reports_are_fetched_by_bulk_by_id_or_by_both(engine: Engine) -> N
     ]
     await store(engine, rows)
     messages = Messages(engine)
-    assert [one.id for one in await messages.fetch(1, ["a"], [2, 5], 10, NOON)] == [2]
-    assert [one.id for one in await messages.fetch(1, [], [5, 6], 10, NOON)] == [5]
+    assert [one.id for one in await messages.fetch(1, ["a"], ["2", "5"], 10, NOON)] == [2]
+    assert [one.id for one in await messages.fetch(1, [], ["5", "6"], 10, NOON)] == [5]
     assert [one.id for one in await messages.fetch(1, ["b", "c"], [], 10, NOON)] == [4]
     assert [one.id for one in await messages.fetch(1, [], [], 10, NOON)] == [1, 3]
 

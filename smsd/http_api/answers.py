@@ -1,28 +1,15 @@
-"""The requests and answers of the API, each as one structure whose field names are the API's own."""
+"""The answers of the API, each as one structure whose field names are the API's own."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from smsd.http_api.dates import write_date
 from smsd.services.statuses import GSM_ERRORS, STATUSES
 from smsd.store.messages import Message
-
-
-class TextRequest(msgspec.Struct, frozen=True):
-    """The body of ``POST /sms/1/text/single``; what is absent, null or empty was not given."""
-
-    to: str | list[str] | None = None
-    text: str | None = None
-    sender: str | None = msgspec.field(name="from", default=None)
-
-    def destinations(self) -> list[str]:
-        """Return the destinations; a request without any has one that is empty."""
-        to = [self.to] if isinstance(self.to, str) else self.to
-        return to or [""]
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -56,11 +43,15 @@ class SentMessage(msgspec.Struct, frozen=True):
     messageId: str | UnsetType = UNSET
 
 
-class SendAnswer(msgspec.Struct, frozen=True):
-    """The answer to a sending request."""
+class Sent(msgspec.Struct, frozen=True):
+    """The answer to a request that sends one message to one or several destinations."""
 
     bulkId: str | UnsetType
     messages: list[SentMessage]
+
+
+class SentMessages(Sent, frozen=True):
+    """The answer to a request that sends several messages."""
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -80,6 +71,7 @@ class Report(msgspec.Struct, frozen=True):
     doneAt: str
     smsCount: int
     price: Price
+    callbackData: str | UnsetType
     status: Status
     error: Error
 
@@ -88,6 +80,37 @@ class Reports(msgspec.Struct, frozen=True):
     """The answer to ``GET /sms/1/reports``."""
 
     results: list[Report]
+
+
+class ConfiguredLanguage(msgspec.Struct, frozen=True):
+    """The national tables that a preview was made with, as a request to send names them."""
+
+    languageCode: str
+    singleShift: bool
+    lockingShift: bool
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """What a preview was made with."""
+
+    language: ConfiguredLanguage | UnsetType
+    transliteration: str | UnsetType
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """How a text goes out."""
+
+    textPreview: str
+    messageCount: int
+    charactersRemaining: int
+    configuration: Configuration
+
+
+class Previews(msgspec.Struct, frozen=True):
+    """The answer to ``POST /sms/1/preview``."""
+
+    originalText: str
+    previews: list[Preview]
 
 
 class ServiceException(msgspec.Struct, frozen=True):
@@ -109,6 +132,15 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     requestError: RequestError
 
 
+XML_ROOTS: dict[type[msgspec.Struct], str] = {
+    Sent: "SMSResponse",
+    SentMessages: "SendSMSResponse",
+    Reports: "SMSReportResponse",
+    Previews: "PreviewResponse",
+    ErrorAnswer: "response",
+}
+"""The element around each answer in XML."""
+
 STATUS_ANSWERS = {
     status.id: Status(
         status.group_id, status.group_name, status.id, status.name, status.description, status.action or UNSET
@@ -128,18 +160,18 @@ def report_of(message: Message, currency: str) -> Report:
     sent_at = message.sent_at or message.accepted_at
     return Report(
         message.bulk_id or UNSET,
-        str(message.id),
+        shown_id(message),
         message.destination,
-        date(sent_at),
-        date(message.done_at or sent_at),
+        write_date(sent_at),
+        write_date(message.done_at or sent_at),
         message.segments,
         Price(Decimal(message.price), currency),
+        message.content.callback_data or UNSET,
         STATUS_ANSWERS[message.status],
         ERROR_ANSWERS[message.error],
     )
 
 
-def date(seconds: float) -> str:
-    """Return a time as the API writes it: ``2015-02-12T09:51:43.123+0000``."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}+0000"
+def shown_id(message: Message) -> str:
+    """Return the id by which its owner knows a message: one of its own, or smsd's."""
+    return message.client_id or str(message.id)

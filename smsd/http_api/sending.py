@@ -1,0 +1,236 @@
+"""The requests that send messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from msgspec import UNSET
+from twisted.internet.defer import Deferred
+
+from smsd.http_api.answers import STATUS_ANSWERS, Sent, SentMessage, SentMessages
+from smsd.http_api.content import binary_content, text_content
+from smsd.http_api.errors import bad_request, unavailable
+from smsd.http_api.queries import Query
+from smsd.http_api.requests import (
+    PLAIN,
+    Data,
+    Datas,
+    Destination,
+    FullData,
+    FullDatas,
+    FullText,
+    FullTexts,
+    Options,
+    Text,
+    Texts,
+)
+from smsd.services.core import Core
+from smsd.services.statuses import (
+    MESSAGE_ACCEPTED,
+    MISSING_TO,
+    PENDING_ACCEPTED,
+    REJECTED_DESTINATION,
+    REJECTED_DUPLICATE_MESSAGE_ID,
+)
+from smsd.services.submission import VALIDITY, Refused, Request
+from smsd.store.messages import Content, Message, Report
+from smsd.store.settings import Account
+
+DESTINATIONS = 1000
+"""How many destinations a request may have."""
+MINUTE = 60.0
+MOST_MINUTES = int(VALIDITY / MINUTE)
+
+
+class Outgoing(NamedTuple):
+    """A message of a request, and the status that refuses it, if something is wrong with all of it."""
+
+    sender: str
+    destinations: Sequence[Destination]
+    content: Content
+    options: Options = PLAIN
+    refusal: int = MESSAGE_ACCEPTED
+
+
+class _Storing:
+    """Waits until all messages of a request are on disk."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.done: Deferred[None] = Deferred()
+        self._failed = False
+
+    def stored(self, message: Message) -> None:
+        """Wait for one message less."""
+        self.waiting -= 1
+        if not self.waiting:
+            if self._failed:
+                self.done.errback(unavailable())
+            else:
+                self.done.callback(None)
+
+    def not_stored(self, message: Message) -> None:
+        """Wait for one message less, and refuse the request."""
+        self._failed = True
+        self.stored(message)
+
+
+class Sending:
+    """Sends texts and octets."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def text_single(self, account: Account, query: Query, body: Text) -> Sent:
+        """Send one text to one or several destinations."""
+        return await self._single(account, _text(body))
+
+    async def text_multi(self, account: Account, query: Query, body: Texts) -> SentMessages:
+        """Send several texts."""
+        return await self._several(account, [_text(message) for message in body.messages], None)
+
+    async def text_advanced(self, account: Account, query: Query, body: FullTexts) -> SentMessages:
+        """Send texts with everything that can be said of them."""
+        return await self._several(account, [_text(message) for message in body.messages], body.bulkId)
+
+    async def text_query(self, account: Account, query: Query, body: None) -> Sent:
+        """Send the text that a request's query has."""
+        to = query.texts("to") or [""]
+        return await self._single(
+            account, _text(Text(sender=query.text("from"), to=to, text=query.text("text")))
+        )
+
+    async def nothing(self, account: Account, query: Query, body: None) -> Sent:
+        """Send nothing: nobody would see the answer."""
+        return Sent(UNSET, [])
+
+    async def binary_single(self, account: Account, query: Query, body: Data) -> Sent:
+        """Send octets to one or several destinations."""
+        return await self._single(account, _binary(body, ""))
+
+    async def binary_multi(self, account: Account, query: Query, body: Datas) -> SentMessages:
+        """Send octets to various destinations."""
+        return await self._several(account, _binaries(body.messages), None)
+
+    async def binary_advanced(self, account: Account, query: Query, body: FullDatas) -> SentMessages:
+        """Send octets with everything that can be said of them."""
+        return await self._several(account, _binaries(body.messages), body.bulkId)
+
+    async def _single(self, account: Account, message: Outgoing) -> Sent:
+        _limit(len(message.destinations), "to")
+        bulk_id = str(self._core.ids.next()) if len(message.destinations) > 1 else None
+        return Sent(bulk_id or UNSET, await self._send(account, [message], bulk_id))
+
+    async def _several(
+        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None
+    ) -> SentMessages:
+        _limit(sum(len(message.destinations) for message in messages), "messages")
+        bulk_id = bulk_id or str(self._core.ids.next())
+        return SentMessages(bulk_id, await self._send(account, messages, bulk_id))
+
+    async def _send(
+        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None
+    ) -> list[SentMessage]:
+        """Hand the messages in, and return what became of each once all are on disk.
+
+        Raises:
+            ApiError: if the database couldn't be written: none of them will be sent.
+            OverRate, QueueFull, Overloaded, StoreUnavailable: if none of them is taken.
+        """
+        ids = {one.messageId for message in messages for one in message.destinations if one.messageId}
+        if not ids:
+            return await self._hand_in(account, messages, bulk_id, set())
+        taken = await self._core.client_ids.claim(account.id, ids)
+        try:
+            return await self._hand_in(account, messages, bulk_id, taken)
+        finally:
+            self._core.client_ids.release(account.id, ids - taken)
+
+    async def _hand_in(
+        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None, taken: set[str]
+    ) -> list[SentMessage]:
+        self._core.submission.admit(account, sum(len(message.destinations) for message in messages))
+        storing = _Storing()
+        answers: list[SentMessage] = []
+        used = set(taken)
+        for message in messages:
+            due_at, expires_at = self._times(message.options)
+            for destination in message.destinations:
+                client_id, refusal = destination.messageId, message.refusal
+                report = Report.FETCH
+                if client_id is not None and client_id in used:
+                    # Its report would be taken for that of the message that has the id.
+                    client_id, refusal, report = None, REJECTED_DUPLICATE_MESSAGE_ID, Report.NONE
+                request = Request(
+                    account,
+                    message.sender,
+                    destination.to,
+                    message.content,
+                    report,
+                    due_at,
+                    expires_at,
+                    bulk_id,
+                    client_id=client_id,
+                    refusal=refusal,
+                )
+                answer = self._submit(request, destination.messageId, storing)
+                if client_id is not None and answer.messageId is not UNSET:
+                    used.add(client_id)
+                answers.append(answer)
+        if storing.waiting:
+            await storing.done
+        return answers
+
+    def _submit(self, request: Request, shown_id: str | None, storing: _Storing) -> SentMessage:
+        if not request.destination:
+            return SentMessage("", STATUS_ANSWERS[MISSING_TO])
+        try:
+            message = self._core.submission.submit(request, storing)
+        except Refused as refused:
+            if refused.status == REJECTED_DESTINATION:
+                return SentMessage(request.destination, STATUS_ANSWERS[refused.status])
+            message = refused.message
+            self._core.submission.refuse(message, storing)
+        storing.waiting += 1
+        return SentMessage(
+            message.destination,
+            STATUS_ANSWERS[message.status],
+            message.segments if message.status != PENDING_ACCEPTED else UNSET,
+            shown_id or str(message.id),
+        )
+
+    def _times(self, options: Options) -> tuple[float | None, float | None]:
+        """Return when a message is due, if not now, and when its validity ends, if it says."""
+        expires_at = None
+        if options.validityPeriod:
+            now = self._core.clock.seconds()
+            begins = max(options.sendAt or now, now)
+            expires_at = begins + min(options.validityPeriod, MOST_MINUTES) * MINUTE
+        return options.sendAt, expires_at
+
+
+def _text(message: Text | FullText) -> Outgoing:
+    options = message.options()
+    content = text_content(message.sender, message.text, options)
+    return Outgoing(message.sender, message.destinations(), content, options)
+
+
+def _binary(message: Data | FullData, field: str) -> Outgoing:
+    options = message.options()
+    content, refusal = binary_content(message.sender, message.binary, options, field)
+    return Outgoing(message.sender, message.destinations(), content, options, refusal)
+
+
+def _binaries(messages: Iterable[Data | FullData]) -> list[Outgoing]:
+    return [_binary(message, f"messages[{number}]") for number, message in enumerate(messages)]
+
+
+def _limit(destinations: int, field: str) -> None:
+    """See to it that a request has not too many destinations.
+
+    Raises:
+        ApiError: if it has.
+    """
+    if destinations > DESTINATIONS:
+        raise bad_request(f"[{field} : Number of destinations is limited to {DESTINATIONS}.]")
