@@ -47,6 +47,8 @@ class Measured:
 
     def __init__(self) -> None:
         self.sent: dict[bytes, float] = {}
+        self.early: set[bytes] = set()
+        """Receipts that came before the answer, on another session."""
         self.latencies: list[float] = []
         self.refused = 0
 
@@ -98,15 +100,22 @@ class Client:
                     if status:
                         self.measured.refused += 1
                     elif self.kind is Kind.GOOD:
-                        self.measured.sent[body.rstrip(b"\0")] = submitted
+                        message_id = body.rstrip(b"\0")
+                        if message_id in self.measured.early:
+                            self.measured.early.remove(message_id)
+                        else:
+                            self.measured.sent[message_id] = submitted
                 elif command == DELIVER_SM:
                     answer = HEADER.pack(17, DELIVER_SM | RESPONSE, 0, number) + b"\0"
                     if self.kind is Kind.GOOD:
                         self._writer.write(answer)
                         at = body.index(b"id:") + 3
-                        submitted = self.measured.sent.pop(body[at : body.index(b" ", at)], 0.0)
+                        message_id = body[at : body.index(b" ", at)]
+                        submitted = self.measured.sent.pop(message_id, 0.0)
                         if submitted:
                             self.measured.latencies.append(time.monotonic() - submitted)
+                        else:
+                            self.measured.early.add(message_id)
                     elif self.kind is Kind.SLOW:
                         loop.call_later(SLOW, self._writer.write, answer)
                 elif not command & RESPONSE:

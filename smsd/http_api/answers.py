@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from smsd.http_api.dates import write_date
 from smsd.services.statuses import GSM_ERRORS, STATUSES
 from smsd.store.messages import Message
+from smsd.store.received import Received
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -82,6 +83,25 @@ class Reports(msgspec.Struct, frozen=True):
     results: list[Report]
 
 
+class InboxMessage(msgspec.Struct, frozen=True):
+    """A received message."""
+
+    messageId: str
+    sender: str = msgspec.field(name="from")
+    to: str
+    text: str
+    cleanText: str
+    keyword: str
+    receivedAt: str
+    smsCount: int
+
+
+class Inbox(msgspec.Struct, frozen=True):
+    """The answer to ``GET /sms/1/inbox/reports``."""
+
+    results: list[InboxMessage]
+
+
 class ConfiguredLanguage(msgspec.Struct, frozen=True):
     """The national tables that a preview was made with, as a request to send names them."""
 
@@ -136,6 +156,7 @@ XML_ROOTS: dict[type[msgspec.Struct], str] = {
     Sent: "SMSResponse",
     SentMessages: "SendSMSResponse",
     Reports: "SMSReportResponse",
+    Inbox: "MOReportResponse",
     Previews: "PreviewResponse",
     ErrorAnswer: "response",
 }
@@ -169,6 +190,20 @@ def report_of(message: Message, currency: str) -> Report:
         message.content.callback_data or UNSET,
         STATUS_ANSWERS[message.status],
         ERROR_ANSWERS[message.error],
+    )
+
+
+def inbox_message_of(received: Received) -> InboxMessage:
+    """Return a received message as the inbox gives it."""
+    return InboxMessage(
+        str(received.id),
+        received.source,
+        received.destination,
+        received.text,
+        received.clean_text,
+        received.keyword,
+        write_date(received.received_at),
+        received.segments,
     )
 
 

@@ -84,6 +84,9 @@ class HttpApi:
             "/sms/1/reports": _path(
                 {b"GET": Endpoint(reporting.reports), b"HEAD": Endpoint(reporting.no_reports)}
             ),
+            "/sms/1/inbox/reports": _path(
+                {b"GET": Endpoint(reporting.inbox), b"HEAD": Endpoint(reporting.no_inbox)}
+            ),
         }.items():
             self.app.route(path, endpoint=path)(self._serving(served))
         self.app.handle_errors(NotFound)(self._nowhere)

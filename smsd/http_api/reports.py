@@ -1,15 +1,15 @@
-"""The requests that ask what became of messages."""
+"""The requests that ask what became of messages, and what has come."""
 
 from __future__ import annotations
 
-from smsd.http_api.answers import Reports, report_of
+from smsd.http_api.answers import Inbox, Reports, inbox_message_of, report_of
 from smsd.http_api.queries import Query
 from smsd.services.core import Core
 from smsd.store.settings import Account
 
 
 class Reporting:
-    """Gives reports."""
+    """Gives reports, and received messages."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -24,3 +24,12 @@ class Reporting:
     async def no_reports(self, account: Account, query: Query, body: None) -> Reports:
         """Give none away: nobody would see them."""
         return Reports([])
+
+    async def inbox(self, account: Account, query: Query, body: None) -> Inbox:
+        """Give the received messages that were not fetched yet, each once."""
+        found = await self._core.inbox.fetch(account.id, query.limit())
+        return Inbox([inbox_message_of(received) for received in found])
+
+    async def no_inbox(self, account: Account, query: Query, body: None) -> Inbox:
+        """Give none away: nobody would see them."""
+        return Inbox([])
