@@ -51,7 +51,7 @@ def read_value(kind: type, value: Any) -> Any:
         if not re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", digits):
             raise ValueError("Expected pairs of hexadecimal digits")
         return Octets(bytes.fromhex(digits))
-    raise NotImplementedError(kind)
+    raise TypeError(f"{kind} can't be read")
 
 
 class Binary(msgspec.Struct, frozen=True):

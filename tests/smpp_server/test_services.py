@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.address import IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address
 
+from smsd.peer import Peer
+from smsd.services.deliveries import CULPRIT
 from smsd.services.guard import BAN, ENOUGH
 from smsd.smpp import status, tlv
-from smsd.smpp.pdu import Bind, BindReceiver, BindResponse, BindTransceiver, BindTransmitter
+from smsd.smpp.pdu import (
+    Bind,
+    BindReceiver,
+    BindResponse,
+    BindTransceiver,
+    BindTransmitter,
+    DeliverSm,
+    Pdu,
+)
+from smsd.smpp_server.binding import BindRefused, Service, check
 from smsd.sms.coding import decode
-from tests.peers import Stack, result, submit_sm
+from tests.peers import FakeEsme, Stack, result, submit_sm
 
 UDH = b"\5\0\3\7\2\1"
 
@@ -227,3 +238,61 @@ def test_an_account_s_window_holds_for_each_session(stack: Stack) -> None:
         answer = esme.answer_to(number)
         assert answer is not None
         assert answer.command_status == status.ESME_ROK
+
+
+@pytest.mark.parametrize(
+    ("peer", "taken"),
+    [
+        (Peer("192.0.2.1", True, "acme.example"), True),
+        (Peer("192.0.2.1", True, "other.example"), False),
+        (Peer("192.0.2.1", True, None), False),
+        (Peer("192.0.2.1", False, None), False),
+    ],
+)
+def test_a_certificate_is_that_of_the_account(stack: Stack, peer: Peer, taken: bool) -> None:
+    result(stack.administration.change_account("acme", certificate="acme.example", tls=1))
+    account = result(stack.administration.account("acme"))
+    if taken:
+        check(BindTransceiver(), Service(), account, peer, stack.core.routing)
+        return
+    with pytest.raises(BindRefused) as refused:
+        check(BindTransceiver(), Service(), account, peer, stack.core.routing)
+    assert refused.value.status == status.ESME_RBINDFAIL
+
+
+# A client that can't cope with one receipt.
+
+
+class Fragile(FakeEsme):
+    """Hangs up on one receipt."""
+
+    def __init__(self, stack: Stack, poison: bytes) -> None:
+        super().__init__(stack.network)
+        self._poison = poison
+
+    def take(self, pdu: Pdu) -> None:
+        if isinstance(pdu, DeliverSm) and self._poison in pdu.short_message:
+            self.transport.abortConnection()
+        else:
+            super().take(pdu)
+
+
+def test_a_receipt_on_which_a_client_hangs_up_is_set_aside_and_the_others_come(stack: Stack) -> None:
+    transmitter = stack.esme(BindTransmitter)
+    ids = [transmitter.submit().message_id for _ in range(5)]
+    for number in range(1, 6):
+        stack.smsc.receipt(number)
+    got: set[bytes] = set()
+    for _ in range(CULPRIT + 2):
+        fragile = Fragile(stack, b"id:%b " % ids[0])
+        connection = stack.listener.buildProtocol(IPv4Address("TCP", "192.0.2.1", 4711))
+        stack.network.join(fragile, connection)
+        stack.settle()
+        fragile.send(BindReceiver(system_id=b"acme", password=b"secret"))
+        stack.wait(10)
+        got |= {one for one in ids for pdu in fragile.receipts if b"id:%b " % one in pdu.short_message}
+    assert got == set(ids)
+    assert [stack.status(one)[3] for one in ids] == [3, 0, 0, 0, 0]
+    (aside,) = result(stack.administration.receipts_set_aside(10))
+    assert aside.id == int(ids[0])
+    assert fragile.connected_now
