@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import smpplib.consts
+import smpplib.exceptions
 
 from tests.acceptance.clients import Esme, refusal, request, send
 from tests.acceptance.conftest import Database
@@ -11,6 +12,8 @@ from tests.acceptance.processes import Stage, eventually, simulator
 
 pytestmark = pytest.mark.acceptance
 
+CHANNEL_DISABLED = 0x4A1
+"""The platform's command_status for a channel that the operator has disabled."""
 AT_ONCE = 10.0
 """Seconds that a change may take on a busy machine; it takes a fraction of one."""
 
@@ -90,10 +93,13 @@ def test_routes_and_channels_come_change_and_go(stage: Stage, database: Database
     eventually(
         lambda: "Channel second has ended its transceiver" in node.log, "a disabled channel unbinds", AT_ONCE
     )
-    waiting = esme.submit("385950000002")
-    assert "1 messages wait" in node.smsd("channel", "remove", "second", status=1)
+    with pytest.raises(smpplib.exceptions.PDUError) as refused:
+        esme.submit("385950000002")
+    assert refused.value.args[1] == CHANNEL_DISABLED
     node.smsd("channel", "set", "second", "--enabled", "window=5")
-    assert esme.receipt().receipted_message_id.decode() == waiting
+    eventually(lambda: node.log.count("Channel second is bound") == 2, "an enabled channel binds", AT_ONCE)
+    taken_again = esme.submit("385950000002")
+    assert esme.receipt().receipted_message_id.decode() == taken_again
 
     assert "Routes lead" in node.smsd("channel", "remove", "second", status=1)
     node.smsd("route", "remove", "2")
