@@ -157,7 +157,7 @@ class Inbox:
         self._waiting += 1
         for whole in self._reassembly.add(key, place, segment, came_at):
             self._over(whole)
-        while self._waiting > SEGMENTS:
+        while self._waiting > SEGMENTS and len(self._reassembly):
             for whole in self._reassembly.give_way():
                 self._over(whole)
         self._wait()
