@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from klein import Klein
@@ -13,49 +13,15 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from werkzeug.exceptions import NotFound
 
+from smsd.http_api import previewing
 from smsd.http_api.authorization import authorized
+from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_answer, of_request
-from smsd.http_api.previewing import previews
 from smsd.http_api.queries import Query
 from smsd.http_api.reports import Reporting
-from smsd.http_api.requests import (
-    Data,
-    Datas,
-    FullDatas,
-    FullTexts,
-    PreviewRequest,
-    Text,
-    Texts,
-)
 from smsd.http_api.sending import Sending
 from smsd.services.core import Core
-from smsd.store.settings import Account
-
-
-class Endpoint(NamedTuple):
-    """What a method of a path does: it knows no format."""
-
-    serve: Callable[[Account, Query, Any], Awaitable[msgspec.Struct]]
-    body: type[msgspec.Struct] | None = None
-    """What its body is; ``None`` if it has none."""
-    password_in_query: bool = False
-
-
-class Path(NamedTuple):
-    """What a path serves."""
-
-    endpoints: Mapping[bytes, Endpoint]
-    allowed: str
-
-
-def _sends(serve: Callable[..., Awaitable[msgspec.Struct]], body: type[msgspec.Struct]) -> Path:
-    endpoint = Endpoint(serve, body)
-    return _path({b"POST": endpoint, b"PUT": endpoint})
-
-
-def _path(endpoints: Mapping[bytes, Endpoint]) -> Path:
-    return Path(endpoints, ", ".join(sorted([*(method.decode() for method in endpoints), "OPTIONS"])))
 
 
 class HttpApi:
@@ -66,46 +32,30 @@ class HttpApi:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.app = Klein()
-        sending, reporting = Sending(core), Reporting(core)
-        for path, served in {
-            "/sms/1/text/single": _sends(sending.text_single, Text),
-            "/sms/1/text/multi": _sends(sending.text_multi, Texts),
-            "/sms/1/text/advanced": _sends(sending.text_advanced, FullTexts),
-            "/sms/1/text/query": _path(
-                {
-                    b"GET": Endpoint(sending.text_query, password_in_query=True),
-                    b"HEAD": Endpoint(sending.nothing, password_in_query=True),
-                }
-            ),
-            "/sms/1/binary/single": _sends(sending.binary_single, Data),
-            "/sms/1/binary/multi": _sends(sending.binary_multi, Datas),
-            "/sms/1/binary/advanced": _sends(sending.binary_advanced, FullDatas),
-            "/sms/1/preview": _sends(previews, PreviewRequest),
-            "/sms/1/reports": _path(
-                {b"GET": Endpoint(reporting.reports), b"HEAD": Endpoint(reporting.no_reports)}
-            ),
-            "/sms/1/inbox/reports": _path(
-                {b"GET": Endpoint(reporting.inbox), b"HEAD": Endpoint(reporting.no_inbox)}
-            ),
-        }.items():
+        self.paths: Paths = {
+            **Sending(core).paths(),
+            **Reporting(core).paths(),
+            **previewing.paths(),
+        }
+        for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))
         self.app.handle_errors(NotFound)(self._nowhere)
 
-    def _serving(self, path: Path) -> Callable[[Request], Awaitable[bytes]]:
-        async def serve(request: Request) -> bytes:
-            return await self._serve(request, path)
+    def _serving(self, path: Path) -> Callable[..., Awaitable[bytes]]:
+        async def serve(request: Request, **in_path: str) -> bytes:
+            return await self._serve(request, path, in_path)
 
         return serve
 
     async def _nowhere(self, request: Any, failure: Failure) -> bytes:
-        return await self._serve(request, None)
+        return await self._serve(request, None, {})
 
-    async def _serve(self, request: Request, path: Path | None) -> bytes:
+    async def _serve(self, request: Request, path: Path | None, in_path: Mapping[str, str]) -> bytes:
         """Return the answer to a request: what it asks for, or why it can't have it."""
         accepted = of_answer(request.getHeader("Accept"))
         answer: msgspec.Struct | None
         try:
-            answer = await self._answer(request, path, accepted)
+            answer = await self._answer(request, path, in_path, accepted)
         except ApiError as error:
             answer = self._refusal(request, error)
         except CancelledError:
@@ -115,7 +65,7 @@ class HttpApi:
         return _written(request, accepted or JSON, answer)
 
     async def _answer(
-        self, request: Request, path: Path | None, accepted: Format | None
+        self, request: Request, path: Path | None, in_path: Mapping[str, str], accepted: Format | None
     ) -> msgspec.Struct | None:
         """Return the answer to a request, ``None`` if it is empty.
 
@@ -138,7 +88,7 @@ class HttpApi:
             assert request.content is not None
             form = of_request(request.getHeader("Content-Type"))
             body = form.read(request.content.read(), endpoint.body)
-        return await endpoint.serve(account, Query(request.args), body)
+        return await endpoint.serve(account, Query(request.args, in_path), body)
 
     def _error(self, problem: Exception) -> ApiError:
         error = known(problem)

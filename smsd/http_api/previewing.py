@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from smsd.http_api.answers import Configuration, ConfiguredLanguage, Preview, Previews
 from smsd.http_api.content import tables
+from smsd.http_api.endpoints import Paths, sends
 from smsd.http_api.errors import bad_request
 from smsd.http_api.queries import Query
 from smsd.http_api.requests import Language, PreviewRequest
@@ -17,6 +18,18 @@ from smsd.sms.preview import preview
 from smsd.sms.segments import TooLong
 from smsd.sms.transliteration import Transliteration
 from smsd.store.settings import Account
+
+
+def paths() -> Paths:
+    """Return what is served here."""
+    return {
+        "/sms/1/preview": sends(
+            "Tells how texts go out and what they count as, and sends nothing.",
+            previews,
+            PreviewRequest,
+            Previews,
+        )
+    }
 
 
 async def previews(account: Account, query: Query, body: PreviewRequest) -> Previews:

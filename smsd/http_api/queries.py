@@ -15,10 +15,11 @@ RESULTS, MOST_RESULTS = 50, 1000
 
 
 class Query:
-    """The parameters, each with all its values."""
+    """The parameters, each with all its values, and those of the path."""
 
-    def __init__(self, given: Mapping[bytes, Sequence[bytes]]) -> None:
+    def __init__(self, given: Mapping[bytes, Sequence[bytes]], in_path: Mapping[str, str]) -> None:
         self._given = given
+        self.in_path = in_path
 
     def text(self, name: str) -> str:
         """Return the last value of a parameter, nothing if it is absent.

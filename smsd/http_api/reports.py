@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsd.http_api.answers import Inbox, Reports, inbox_message_of, report_of
+from smsd.http_api.endpoints import BULK_IDS, LIMIT, MESSAGE_IDS, Paths, gives
 from smsd.http_api.queries import Query
 from smsd.services.core import Core
 from smsd.store.settings import Account
@@ -13,6 +14,27 @@ class Reporting:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    def paths(self) -> Paths:
+        """Return what is served here."""
+        return {
+            "/sms/1/reports": gives(
+                "Gives the final reports that were not fetched yet, each once.",
+                self.reports,
+                Reports,
+                BULK_IDS,
+                MESSAGE_IDS,
+                LIMIT,
+                head=self.no_reports,
+            ),
+            "/sms/1/inbox/reports": gives(
+                "Gives the received messages that were not fetched yet, each once.",
+                self.inbox,
+                Inbox,
+                LIMIT,
+                head=self.no_inbox,
+            ),
+        }
 
     async def reports(self, account: Account, query: Query, body: None) -> Reports:
         """Give the final reports that were not fetched yet, each once."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from smsd.http_api.answers import STATUS_ANSWERS, Sent, SentMessage, SentMessages
 from smsd.http_api.content import binary_content, text_content
+from smsd.http_api.endpoints import PASSWORD, USERNAME, Parameter, Paths, gives, sends
 from smsd.http_api.errors import bad_request, unavailable
 from smsd.http_api.queries import Query
 from smsd.http_api.requests import (
@@ -81,6 +82,45 @@ class Sending:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    def paths(self) -> Paths:
+        """Return what is served here."""
+        return {
+            "/sms/1/text/single": sends(
+                "Sends one text to one or several destinations.", self.text_single, Text, Sent
+            ),
+            "/sms/1/text/multi": sends("Sends several texts.", self.text_multi, Texts, SentMessages),
+            "/sms/1/text/advanced": sends(
+                "Sends texts with everything that can be said of them.",
+                self.text_advanced,
+                FullTexts,
+                SentMessages,
+            ),
+            "/sms/1/text/query": gives(
+                "Sends the text that the query has.",
+                self.text_query,
+                Sent,
+                USERNAME,
+                PASSWORD,
+                Parameter("from", "text", "The sender."),
+                Parameter("to", "texts", "The destinations."),
+                Parameter("text", "text", "What is sent."),
+                head=self.nothing,
+                password_in_query=True,
+            ),
+            "/sms/1/binary/single": sends(
+                "Sends octets to one or several destinations.", self.binary_single, Data, Sent
+            ),
+            "/sms/1/binary/multi": sends(
+                "Sends several messages of octets.", self.binary_multi, Datas, SentMessages
+            ),
+            "/sms/1/binary/advanced": sends(
+                "Sends octets with everything that can be said of them.",
+                self.binary_advanced,
+                FullDatas,
+                SentMessages,
+            ),
+        }
 
     async def text_single(self, account: Account, query: Query, body: Text) -> Sent:
         """Send one text to one or several destinations."""
