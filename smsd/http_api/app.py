@@ -18,6 +18,7 @@ from smsd.http_api.authorization import authorized
 from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_answer, of_request
+from smsd.http_api.pages import ALLOWED, METHODS, Page, pages
 from smsd.http_api.queries import Query
 from smsd.http_api.reports import Reporting
 from smsd.http_api.sending import Sending
@@ -39,6 +40,8 @@ class HttpApi:
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))
+        for path, page in pages(self.paths).items():
+            self.app.route(path, endpoint=path)(self._showing(page))
         self.app.handle_errors(NotFound)(self._nowhere)
 
     def _serving(self, path: Path) -> Callable[..., Awaitable[bytes]]:
@@ -46,6 +49,19 @@ class HttpApi:
             return await self._serve(request, path, in_path)
 
         return serve
+
+    def _showing(self, page: Page) -> Callable[..., bytes]:
+        def show(request: Request) -> bytes:
+            if request.method in METHODS:
+                return page.show(request)
+            answer = None
+            if request.method == b"OPTIONS":
+                request.setHeader("Allow", ALLOWED)
+            else:
+                answer = self._refusal(request, not_allowed(ALLOWED))
+            return _written(request, of_answer(request.getHeader("Accept")) or JSON, answer)
+
+        return show
 
     async def _nowhere(self, request: Any, failure: Failure) -> bytes:
         return await self._serve(request, None, {})

@@ -64,6 +64,12 @@ def not_acceptable(media_types: str) -> ApiError:
     return ApiError(406, "NOT_ACCEPTABLE", f"An answer is {media_types} here.")
 
 
+def unsupported(media_type: str, media_types: str) -> ApiError:
+    """Return the error for a body that is in none of the formats there are."""
+    text = f"A body is {media_types} here, not {media_type[:100]}."
+    return ApiError(415, "UNSUPPORTED_MEDIA_TYPE", text)
+
+
 def too_large(octets: int) -> ApiError:
     """Return the error for a body of more than so many octets."""
     return ApiError(413, "REQUEST_ENTITY_TOO_LARGE", f"A body has at most {octets} octets.")

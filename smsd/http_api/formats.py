@@ -11,7 +11,7 @@ import msgspec
 
 from smsd.http_api import xml
 from smsd.http_api.answers import XML_ROOTS
-from smsd.http_api.errors import ApiError, bad_request, invalid
+from smsd.http_api.errors import bad_request, invalid, unsupported
 from smsd.http_api.requests import read_value
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -85,8 +85,7 @@ def of_request(content_type: str | None) -> Format:
         raise bad_request(f"[Content-Type : A body needs a Content-Type, such as {JSON.media_type}.]")
     found = FORMATS.get(media_type)
     if found is None:
-        text = f"A body is {' or '.join(FORMATS)} here, not {media_type[:100]}."
-        raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", text)
+        raise unsupported(media_type, " or ".join(FORMATS))
     return found
 
 
