@@ -179,6 +179,7 @@ class Node(InOrder):
             Limits(times, limits.unanswered, limits.receipts, limits.connections, limits.unbound),
         )
         api = HttpApi(self.core)
+        api.describe()  # While there is nobody whom it keeps waiting.
         for user in (channels, listener):
             self.core.settings.use(user.apply)
         self.addService(Storage(self))

@@ -13,6 +13,7 @@ from twisted.logger import capturedLogs
 from twisted.python.usage import UsageError
 
 from smsd.config import ConfigError
+from smsd.http_api.app import HttpApi
 from smsd.node import PATIENCE, InOrder, Node
 from smsd.services.administration import Administration
 from smsd.store.settings import Rows
@@ -44,6 +45,15 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
         "self-signed.key",
     ]
     assert (tmp_path / "var/self-signed.key").stat().st_mode & 0o077 == 0
+
+
+def test_the_api_s_description_is_made_before_anybody_can_ask_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described: list[HttpApi] = []
+    monkeypatch.setattr(HttpApi, "describe", lambda api: described.append(api))
+    makeService(options(tmp_path, 'http.listen = ["tcp:8080"]\n'), MemoryReactorClock())
+    assert len(described) == 1
 
 
 def test_a_certificate_once_made_stays(tmp_path: Path) -> None:

@@ -40,9 +40,15 @@ class HttpApi:
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))
-        for path, page in pages(self.paths).items():
+        self._pages = pages(self.paths)
+        for path, page in self._pages.items():
             self.app.route(path, endpoint=path)(self._showing(page))
         self.app.handle_errors(NotFound)(self._nowhere)
+
+    def describe(self) -> None:
+        """Make the pages that describe the API now; else whoever asks first would have everybody wait."""
+        for page in self._pages.values():
+            page.body()
 
     def _serving(self, path: Path) -> Callable[..., Awaitable[bytes]]:
         async def serve(request: Request, **in_path: str) -> bytes:

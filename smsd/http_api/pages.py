@@ -21,12 +21,12 @@ ALLOWED = "GET, HEAD, OPTIONS"
 
 
 class Page:
-    """A document of the node's own. It is made when it is first asked for, and then kept."""
+    """A document of the node's own. It is made once, at the latest when it is asked for."""
 
     def __init__(
-        self, content_type: str, make: Callable[[], bytes], headers: Mapping[str, str] | None = None
+        self, content_type: str, write: Callable[[], bytes], headers: Mapping[str, str] | None = None
     ) -> None:
-        self._make = make
+        self.body = cache(write)
         self._headers = {
             "Content-Type": content_type,
             "Cache-Control": "no-cache",  # Which lets it be kept, but asks each time whether it still holds.
@@ -35,14 +35,9 @@ class Page:
         }
 
     @cached_property
-    def body(self) -> bytes:
-        """The document."""
-        return self._make()
-
-    @cached_property
     def etag(self) -> bytes:
         """What tells this document from any other (RFC 9110, 8.8.3)."""
-        return b'"%s"' % sha256(self.body).hexdigest()[:32].encode()
+        return b'"%s"' % sha256(self.body()).hexdigest()[:32].encode()
 
     def show(self, request: Request) -> bytes:
         """Return the document, or nothing if the client has it."""
@@ -50,8 +45,9 @@ class Page:
             request.setHeader(name, value)
         if request.setETag(self.etag) is CACHED:
             return b""
-        request.setHeader("Content-Length", str(len(self.body)))
-        return self.body
+        body = self.body()
+        request.setHeader("Content-Length", str(len(body)))
+        return body
 
 
 def pages(paths: Paths) -> Mapping[str, Page]:

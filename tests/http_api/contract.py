@@ -84,7 +84,7 @@ class Contract:
         code = str(answer.code)
         responses = operation.described["responses"]
         assert code in responses, f"{operation} is not described to answer {code}: {answer.body!r}"
-        self.check_response(self._resolved(responses[code]), answer, operation.method)
+        self.check_response(self.resolved(responses[code]), answer, operation.method)
 
     def check_error(self, answer: Answer, method: str = "GET") -> None:
         """See to it that an answer is one of the errors that are described."""
@@ -111,7 +111,7 @@ class Contract:
             value = json.loads(answer.body)
         Draft202012Validator(self.schema(schema)).validate(value)
 
-    def _resolved(self, one: dict[str, Any]) -> dict[str, Any]:
+    def resolved(self, one: dict[str, Any]) -> dict[str, Any]:
         """Return what a reference refers to."""
         if "$ref" not in one:
             return one
@@ -122,7 +122,7 @@ class Contract:
 
     def _of_xml(self, element: ElementTree.Element, schema: dict[str, Any]) -> Any:
         """Return what an element has, read as its schema describes it."""
-        whole = self._resolved(schema)
+        whole = self.resolved(schema)
         assert not element.attrib
         if whole["type"] == "object":
             names = [one.tag for one in element]

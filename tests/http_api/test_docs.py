@@ -170,7 +170,8 @@ def check(example: Example, answer: Answer, reading: Reading) -> None:
     assert answer.code == expected, f"{example}: {answer.code} {answer.body.decode()}"
     if example.form:
         body = answer.body.decode()
-        assert reading.shown(shown, body) == compact(shown) if shown else body == "", str(example)
+        wanted = compact(shown) if shown else ""
+        assert (str(example), reading.shown(shown, body)) == (str(example), wanted)
 
 
 @pytest.mark.parametrize("page", PAGES)
