@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -147,7 +147,7 @@ def _operation(path: str, method: str, endpoint: Endpoint, schemas: Schemas) -> 
     in_path = _parameter.findall(path)
     parameters = [
         _parameter_object(one, in_path)
-        for one in endpoint.parameters
+        for one in _parameters(endpoint, in_path)
         if not (endpoint.password_in_query and one in (USERNAME, PASSWORD))
     ]
     if parameters:
@@ -172,6 +172,16 @@ def _operation(path: str, method: str, endpoint: Endpoint, schemas: Schemas) -> 
         str(code): {"$ref": f"#/components/responses/{_name(ERRORS[code])}"} for code in sorted(errors)
     }
     return operation
+
+
+def _parameters(endpoint: Endpoint, in_path: list[str]) -> Iterator[Parameter]:
+    """Return the parameters of an endpoint; those of its path are in that, declared or not."""
+    declared = {one.name for one in endpoint.parameters}
+    for name in in_path:
+        if name not in declared:
+            known = TERMS.get(name)
+            yield Parameter(name, "text", known.meaning if known is not None else "Which one.")
+    yield from endpoint.parameters
 
 
 def _parameter_object(parameter: Parameter, in_path: list[str]) -> dict[str, Any]:

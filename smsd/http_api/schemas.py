@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 from msgspec import UNSET, UnsetType, inspect
 
+from smsd.http_api.docstrings import field_docstrings
 from smsd.http_api.requests import Moment, Octets
 from smsd.http_api.vocabulary import term
 from smsd.http_api.xml import ITEMS
@@ -146,10 +147,13 @@ def _finished(kind: Kind, schema: Schema) -> Schema:
         for name, hint in get_type_hints(kind, include_extras=True).items()
         if UnsetType in get_args(hint)
     }
+    told = field_docstrings(kind)
     for field in _fields(kind):
         name = field.encode_name
         value = schema["properties"][name]
         known = term(kind.__name__, name)
+        if field.name in told:
+            value.setdefault("description", as_markdown(told[field.name]))
         if known is not None:
             value.setdefault("description", known.meaning)
             if known.example not in (None, UNSET) and "$ref" not in value:

@@ -1,7 +1,8 @@
 """What the fields of requests and answers mean, and a value that each may have.
 
 A name means the same in the whole API, so it is explained once. Where a structure means something more
-particular, the entry is ``Structure.field``; a field's own ``Meta(description=...)`` goes before both.
+particular, the entry is ``Structure.field``; what a structure itself says of a field, below it or as
+``Meta(description=...)``, goes before both.
 """
 
 from __future__ import annotations

@@ -201,6 +201,45 @@ def test_parameters_are_in_the_path_the_query_or_the_head() -> None:
     assert "404" in found["paths"]["/many"]["put"]["responses"]
 
 
+class Base(msgspec.Struct):
+    """A structure."""
+
+    first: str
+    """What comes ``first``."""
+    second: str = msgspec.field(name="from")
+    """Something
+    longer."""
+
+
+class Derived(Base):
+    """Another."""
+
+    third: int
+    messageId: str
+
+
+def test_fields_are_described_by_what_stands_below_them_or_by_the_vocabulary() -> None:
+    fields = Schemas([Derived]).components["Derived"]["properties"]
+    assert {name: field.get("description") for name, field in fields.items()} == {
+        "first": "What comes `first`.",
+        "from": "Something longer.",
+        "third": None,
+        "messageId": TERMS["messageId"].meaning,
+    }
+
+
+def test_a_parameter_of_the_path_needs_no_declaration() -> None:
+    async def serve(*_: object) -> Reports:
+        """Say nothing."""
+        return Reports([])
+
+    serve.__module__ = __name__
+    (found,) = described({"/log/<messageId>": gives("Gives.", serve, Reports)})["paths"].items()
+    assert found[0] == "/log/{messageId}"
+    (parameter,) = found[1]["get"]["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["required"]) == ("messageId", "path", True)
+
+
 def test_two_structures_of_one_name_are_told_apart() -> None:
     def named(field: str) -> type[msgspec.Struct]:
         return msgspec.defstruct("Same", [(field, str)], module=f"of_{field}")
