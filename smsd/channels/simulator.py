@@ -84,7 +84,7 @@ class SimulatorChannel(Service):
             if told.last_only and number < numbers[-1]:
                 outcome = DELIVERED
             if outcome is not None:
-                self._outbox.receipt(operator_id, outcome, _nobody_waits)
+                self._outbox.receipt((operator_id,), outcome, _nobody_waits)
         if self._inbox.has(message.destination):
             for number in numbers:
                 self._receive(submit_pdu(message, number, self._clock.seconds()))
