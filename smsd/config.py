@@ -56,6 +56,17 @@ class Http(_Section, frozen=True):
     """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
 
 
+class Push(_Section, frozen=True):
+    """Requests to clients' URLs."""
+
+    private: bool = False
+    """Whether they may lead to loopback, link-local and private addresses."""
+    timeout: Seconds = 20.0
+    connections: Positive = 16
+    rate: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 100.0
+    batch: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
 class Tls(_Section, frozen=True):
     """The certificate of listeners that don't name their own, as PEM files."""
 
@@ -114,6 +125,7 @@ class Config(_Section, frozen=True):
     database: str = "sqlite:smsd.db"
     smpp: Smpp = Smpp()
     http: Http = Http()
+    push: Push = Push()
     tls: Tls = Tls()
     queue: Queue = Queue()
     first_start: FirstStart = FirstStart()

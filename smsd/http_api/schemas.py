@@ -10,9 +10,10 @@ import msgspec
 from msgspec import UNSET, UnsetType, inspect
 
 from smsd.http_api.docstrings import field_docstrings
-from smsd.http_api.requests import Moment, Octets
+from smsd.http_api.requests import Moment, Octets, Url
 from smsd.http_api.vocabulary import term
 from smsd.http_api.xml import ITEMS
+from smsd.services.push_urls import MOST
 
 Schema = dict[str, Any]
 Kind = type[msgspec.Struct]
@@ -24,9 +25,10 @@ _PAIRS = r"(\s*[0-9A-Fa-f]\s*[0-9A-Fa-f])*\s*"
 _TYPES: Mapping[Any, Schema] = {
     Moment: {"type": "string", "pattern": f"^{_DATE}$"},
     Octets: {"type": "string", "pattern": f"^{_PAIRS}$"},
+    Url: {"type": "string", "pattern": "^[hH][tT][tT][pP][sS]?://[!-~]+$", "maxLength": MOST},
 }
 """The types that JSON doesn't have; all others of these are read from a text."""
-_words = re.compile(r"\^\((\w+(?:\|\w+)*)\)\$").fullmatch
+_words = re.compile(r"\^\(([\w/]+(?:\|[\w/]+)*)\)\$").fullmatch
 """Matches a pattern that only names words."""
 
 

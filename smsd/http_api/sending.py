@@ -198,7 +198,7 @@ class Sending:
             due_at, expires_at = self._times(message.options)
             for destination in message.destinations:
                 client_id, refusal = destination.messageId, message.refusal
-                report = Report.FETCH
+                report = Report.FETCH if message.options.notify is None else Report.PUSH
                 if client_id is not None and client_id in used:
                     # Its report would be taken for that of the message that has the id.
                     client_id, refusal, report = None, REJECTED_DUPLICATE_MESSAGE_ID, Report.NONE

@@ -63,6 +63,15 @@ TERMS = {
         "When it is to be sent; at once if that has passed.",
         "2030-05-17T09:30:00.000+0200",
     ),
+    "notifyUrl": Term(
+        "An `http` or `https` URL to which the message's report is sent, by `POST`; it is not given by"
+        " `GET /sms/1/reports` then.",
+        "https://client.example/reports",
+    ),
+    "notifyContentType": Term("What is sent there.", "application/json"),
+    "intermediateReport": Term(
+        "Whether errors that may pass are sent there too, each when it occurs.", False
+    ),
     "binary": Term("The octets, and what SMPP needs to know of them."),
     "hex": Term("Pairs of hexadecimal digits; blanks don't count.", "48 65 6C 6C 6F"),
     "dataCoding": Term("SMPP's `data_coding`.", 4),

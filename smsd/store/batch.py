@@ -9,6 +9,7 @@ import msgspec
 
 from smsd.store.engine import Call, Query, Row
 from smsd.store.messages import Message
+from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
 
 ACCEPT = Query(
@@ -109,6 +110,7 @@ ORDER = (
     REPORTED,
     SET_ASIDE,
     *CHANGES_OF_RECEIVED,
+    *CHANGES_OF_PUSHES,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
 
