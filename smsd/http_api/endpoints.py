@@ -52,6 +52,14 @@ class Path(NamedTuple):
         return ", ".join(sorted([*(method.decode() for method in self.endpoints), "OPTIONS"]))
 
 
+class Pushed(NamedTuple):
+    """What smsd itself sends to a client's URL, by POST."""
+
+    name: str
+    summary: str
+    body: type[msgspec.Struct]
+
+
 Paths = Mapping[str, Path]
 """Paths as Klein has them: ``<name>`` stands for a parameter."""
 

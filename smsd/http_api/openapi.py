@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 from lxml import etree
 
 from smsd.http_api.answers import XML_ROOTS, ErrorAnswer
-from smsd.http_api.endpoints import PASSWORD, USERNAME, Endpoint, Parameter, Paths
+from smsd.http_api.endpoints import PASSWORD, USERNAME, Endpoint, Parameter, Paths, Pushed
 from smsd.http_api.errors import (
     ApiError,
     bad_request,
@@ -91,12 +91,13 @@ _parameter = re.compile(r"<(?:\w+:)?(\w+)>")
 """Finds a parameter in a path as Klein has it."""
 
 
-def described(paths: Paths) -> dict[str, Any]:
-    """Return the document that describes what some paths serve."""
+def described(paths: Paths, pushed: Iterable[Pushed] = ()) -> dict[str, Any]:
+    """Return the document that describes what some paths serve, and what is pushed."""
     endpoints = [one for path in paths.values() for one in path.endpoints.values()]
     answers = [one.answer for one in endpoints]
     bodies = [one.body for one in endpoints if one.body is not None]
-    schemas = Schemas([*bodies, *answers, ErrorAnswer])
+    pushed = tuple(pushed)
+    schemas = Schemas([*bodies, *answers, *(one.body for one in pushed), ErrorAnswer])
     return {
         "openapi": OPENAPI,
         "info": {"title": "SMS HTTP API", "version": VERSION, "description": as_markdown(DESCRIPTION)},
@@ -113,6 +114,7 @@ def described(paths: Paths) -> dict[str, Any]:
             }
             for path, served in paths.items()
         },
+        "webhooks": {one.name: {"post": _webhook(one, schemas)} for one in pushed},
         "components": {
             "schemas": schemas.components,
             "responses": {
@@ -172,6 +174,21 @@ def _operation(path: str, method: str, endpoint: Endpoint, schemas: Schemas) -> 
         str(code): {"$ref": f"#/components/responses/{_name(ERRORS[code])}"} for code in sorted(errors)
     }
     return operation
+
+
+def _webhook(pushed: Pushed, schemas: Schemas) -> dict[str, Any]:
+    """Return the operation that a client serves."""
+    content = _content(pushed.body, example(pushed.body), XML_ROOTS[pushed.body], schemas)
+    return {
+        "operationId": f"push{pushed.name.capitalize()}",
+        "summary": pushed.summary,
+        "security": [],
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "2XX": {"description": "It is taken."},
+            "default": {"description": "It is sent again, up to 20 times within 42 hours."},
+        },
+    }
 
 
 def _parameters(endpoint: Endpoint, in_path: list[str]) -> Iterator[Parameter]:

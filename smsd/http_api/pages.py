@@ -13,6 +13,7 @@ from twisted.web.http import CACHED, Request
 from smsd.http_api.endpoints import Paths
 from smsd.http_api.formats import JSON
 from smsd.http_api.openapi import described
+from smsd.http_api.push_bodies import PUSHED
 from smsd.http_api.reference import POLICY, reference
 
 DESCRIPTION, REFERENCE = "/openapi.json", "/docs"
@@ -55,7 +56,7 @@ def pages(paths: Paths) -> Mapping[str, Page]:
 
     @cache
     def document() -> dict[str, Any]:
-        return described(paths)
+        return described(paths, PUSHED)
 
     return {
         DESCRIPTION: Page(JSON.content_type, lambda: msgspec.json.encode(document())),

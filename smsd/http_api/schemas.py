@@ -59,7 +59,7 @@ def example(kind: Kind) -> dict[str, Any]:
     for field in _fields(kind):
         known = term(kind.__name__, field.encode_name)
         value = UNSET if known is None else known.example
-        if value is UNSET:
+        if value is UNSET or (isinstance(value, dict) and not any(_structures(field.type))):
             value = _value(field.type)
         if value is not None:
             made[field.encode_name] = value
@@ -83,6 +83,8 @@ def _value(kind: inspect.Type) -> Any:
             return 0.5
         case inspect.LiteralType():
             return kind.values[0]
+        case inspect.StrType() if words := _words(kind.pattern or ""):
+            return words[1].split("|")[0]
     return "…"
 
 

@@ -64,8 +64,8 @@ TERMS = {
         "2030-05-17T09:30:00.000+0200",
     ),
     "notifyUrl": Term(
-        "An `http` or `https` URL to which the message's report is sent, by `POST`; it is not given by"
-        " `GET /sms/1/reports` then.",
+        "An `http` or `https` URL to which the message's report is sent, by `POST`. While that fails it may"
+        " be fetched instead.",
         "https://client.example/reports",
     ),
     "notifyContentType": Term("What is sent there.", "application/json"),

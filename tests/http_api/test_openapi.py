@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -216,6 +216,7 @@ class Derived(Base):
 
     third: int
     messageId: str
+    status: Annotated[str, msgspec.Meta(pattern="^(ON|OFF)$")]
 
 
 def test_fields_are_described_by_what_stands_below_them_or_by_the_vocabulary() -> None:
@@ -225,6 +226,15 @@ def test_fields_are_described_by_what_stands_below_them_or_by_the_vocabulary() -
         "from": "Something longer.",
         "third": None,
         "messageId": TERMS["messageId"].meaning,
+        "status": TERMS["status"].meaning,
+    }
+    assert fields["status"]["enum"] == ["ON", "OFF"]
+    assert example(Derived) == {
+        "first": "…",
+        "from": "InfoSMS",
+        "third": 0,
+        "messageId": TERMS["messageId"].example,
+        "status": "ON",
     }
 
 
@@ -238,6 +248,14 @@ def test_a_parameter_of_the_path_needs_no_declaration() -> None:
     assert found[0] == "/log/{messageId}"
     (parameter,) = found[1]["get"]["parameters"]
     assert (parameter["name"], parameter["in"], parameter["required"]) == ("messageId", "path", True)
+
+
+def test_what_is_pushed_is_described(document: dict[str, Any]) -> None:
+    reports = document["webhooks"]["reports"]["post"]["requestBody"]["content"]
+    assert reports[XML]["schema"]["xml"]["name"] == "reportResponse"
+    assert reports[JSON]["example"]["results"][0]["status"]["name"] == "DELIVERED_TO_HANDSET"
+    received = document["webhooks"]["received"]["post"]["requestBody"]["content"]
+    assert received[XML]["schema"]["xml"]["name"] == "MOReportResponse"
 
 
 def test_two_structures_of_one_name_are_told_apart() -> None:

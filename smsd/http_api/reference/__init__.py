@@ -64,6 +64,14 @@ class Subject(NamedTuple):
     entries: list[Entry]
 
 
+class Hook(NamedTuple):
+    """What is sent to a client's URL."""
+
+    anchor: str
+    summary: str
+    body: Body
+
+
 class Header(NamedTuple):
     """A header of a response."""
 
@@ -96,6 +104,7 @@ def reference(document: Mapping[str, Any]) -> str:
         info=document["info"],
         style=Markup(STYLE),
         subjects=list(_subjects(document)),
+        hooks=[_hook(one["post"], document) for one in document["webhooks"].values()],
         faults=[_fault(response) for response in responses.values()],
         fault_body=_body(next(iter(responses.values()))["content"], document),
         basic=document["components"]["securitySchemes"]["basic"],
@@ -172,6 +181,11 @@ def _kind(value: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     if "maxLength" in whole:
         kind += f", up to {whole['maxLength']} characters"
     return kind
+
+
+def _hook(operation: Mapping[str, Any], document: Mapping[str, Any]) -> Hook:
+    content = operation["requestBody"]["content"]
+    return Hook(operation["operationId"], operation["summary"], _body(content, document))
 
 
 def _fault(response: Mapping[str, Any]) -> Fault:
