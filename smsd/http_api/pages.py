@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from twisted.web.http import CACHED, Request
+from twisted.web.http import NOT_MODIFIED, Request
 
 from smsd.http_api.endpoints import Paths
 from smsd.http_api.formats import JSON
@@ -36,15 +36,17 @@ class Page:
         }
 
     @cached_property
-    def etag(self) -> bytes:
+    def etag(self) -> str:
         """What tells this document from any other (RFC 9110, 8.8.3)."""
-        return b'"%s"' % sha256(self.body()).hexdigest()[:32].encode()
+        return f'"{sha256(self.body()).hexdigest()[:32]}"'
 
     def show(self, request: Request) -> bytes:
         """Return the document, or nothing if the client has it."""
         for name, value in self._headers.items():
             request.setHeader(name, value)
-        if request.setETag(self.etag) is CACHED:
+        request.setHeader("ETag", self.etag)
+        if _names(request.getHeader("If-None-Match"), self.etag):
+            request.setResponseCode(NOT_MODIFIED)
             return b""
         body = self.body()
         request.setHeader("Content-Length", str(len(body)))
@@ -66,3 +68,9 @@ def pages(paths: Paths) -> Mapping[str, Page]:
             {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"},
         ),
     }
+
+
+def _names(if_none_match: str | None, etag: str) -> bool:
+    """Tell whether a client has the document with this ETag (RFC 9110, 13.1.2)."""
+    given = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
+    return etag in given or given == ["*"]
