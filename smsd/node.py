@@ -174,7 +174,8 @@ class Node(InOrder):
         config = self.config
         limits = config.smpp.limits
         times = session.Limits(limits.bind, limits.enquire, limits.response, limits.pdu)
-        channels = Channels(self.core.dispatch, self.core.inbox, self.reactor, times)
+        core = self.core
+        channels = Channels(core.dispatch, core.inbox, core.channel_states, self.reactor, times)
         listener = Listener(
             self.core,
             config.smpp.system_id,
@@ -246,6 +247,7 @@ class Node(InOrder):
         gc.freeze()
         gc.set_threshold(*COLLECTION)
         self.core.deadlines.setServiceParent(self)
+        self.core.channel_states.setServiceParent(self)
         self.core.pushing.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",

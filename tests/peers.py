@@ -540,7 +540,8 @@ class Stack:
         self.hashing = Worker()
         self.core = Core(self.engine, network, self.hashing.run, Bounds(unstored, held, held))
         self.listener = Listener(self.core, "smsd", limits or Limits())
-        self.channels = Channels(self.core.dispatch, self.core.inbox, network, session.Limits())
+        core = self.core
+        self.channels = Channels(core.dispatch, core.inbox, core.channel_states, network, session.Limits())
         self.sessions = Sessions(self.listener)
         self.api = HttpApi(self.core)
         for user in (self.channels, self.listener):
@@ -549,6 +550,7 @@ class Stack:
         network.ports[PORT] = self.smsc
         self.sessions.startService()
         self.channels.startService()
+        self.core.channel_states.startService()
         self.core.deadlines.startService()
         self.core.pushing.use(PushClient(self.core.accounts, network, 20.0, 16, private), pace or Pace())
         self.core.pushing.startService()
