@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -23,7 +24,8 @@ from smsd.channels.options import InvalidOptions, read_options
 from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
-from smsd.http_api.site import site
+from smsd.http_api.site import Limits as HttpLimits
+from smsd.http_api.site import Serving, site
 from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
@@ -184,7 +186,9 @@ class Node(InOrder):
         self.addService(Storage(self))
         self.addService(channels)
         self.addService(Sessions(listener))
-        web = site(api, config.http.body)
+        bounds = HttpLimits(config.http.body, **msgspec.structs.asdict(config.http.limits))
+        web = site(api, bounds, self.reactor)
+        self.addService(Serving(web))
         for key, factory, section in (
             ("smpp.listen", listener, config.smpp),
             ("http.listen", web, config.http),

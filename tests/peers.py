@@ -14,11 +14,13 @@ from argon2 import PasswordHasher
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.error import ConnectionRefusedError, UserError
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.test.iosim import connect as iosim_connect
+from zope.interface import implementer
 
 from smsd.channels.registry import Channels
 from smsd.http_api.app import HttpApi
@@ -77,7 +79,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.failing: Exception | None = None
-        self._held: list[Callable[[], object]] | None = None
+        self._held: list[tuple[Callable[[], object], Deferred[Any]]] | None = None
 
     def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
         if self.failing is not None:
@@ -85,7 +87,7 @@ class Worker:
         if self._held is None:
             return maybeDeferred(work, *args)
         later: Deferred[T] = Deferred()
-        self._held.append(lambda: maybeDeferred(work, *args).chainDeferred(later))
+        self._held.append((lambda: maybeDeferred(work, *args).chainDeferred(later), later))
         return later
 
     def stop(self) -> None:
@@ -95,13 +97,17 @@ class Worker:
         """Begin to put work off."""
         self._held = []
 
-    def let_go(self) -> None:
-        """Do what was put off, and all else at once again."""
+    def let_go(self, failing: Exception | None = None) -> None:
+        """Do what was put off, or fail to, and do all else at once again."""
         held, self._held = self._held or [], None
-        for work in held:
-            work()
+        for work, later in held:
+            if failing is None:
+                work()
+            else:
+                later.errback(failing)
 
 
+@implementer(IPushProducer)
 class Transport(FakeTransport):
     """One end of a connection in memory; what its peer doesn't read stays here."""
 

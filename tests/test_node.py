@@ -36,8 +36,13 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
     text = 'state = "var"\nsmpp.listen = ["tcp:8888", "ssl:8887"]\nhttp.listen = ["tcp:8080"]\n'
     node = makeService(options(tmp_path, text), reactor)
     assert isinstance(node, Node)
-    assert [type(service).__name__ for service in node.services][:3] == ["Storage", "Channels", "Sessions"]
-    assert len(node.services) == 6
+    assert [type(service).__name__ for service in node.services][:4] == [
+        "Storage",
+        "Channels",
+        "Sessions",
+        "Serving",
+    ]
+    assert len(node.services) == 7
     assert reactor.tcpServers == reactor.sslServers == []
     assert sorted(file.name for file in (tmp_path / "var").iterdir()) == [
         "self-signed.crt",
