@@ -7,7 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
@@ -68,6 +68,7 @@ class Connection(HTTPChannel):
         self.address: str | None = None
         """What it counts for among the connections of one address, once it is counted."""
         self._surplus = surplus
+        self._host: IAddress | None = None
         self._deadline = inf
         self._whole_by = inf
         """When a request that has begun must have come as a whole."""
@@ -104,6 +105,12 @@ class Connection(HTTPChannel):
             self._whole_by = self.site.clock.seconds() + limits.request
             self._enter(Phase.HEAD, min(limits.head, limits.request))
         super().dataReceived(data)
+
+    def getHost(self) -> IAddress:
+        """Return our own address, for which each request would ask the system."""
+        if self._host is None:
+            self._host = self.transport.getHost()
+        return self._host
 
     def allHeadersReceived(self) -> None:
         """Go on to the body, which may be empty."""
