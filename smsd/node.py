@@ -43,8 +43,9 @@ SWITCH_INTERVAL = 0.0005
 LOOPBACK = "interface=127.0.0.1"
 DEMO = FirstAccount("demo", "demo")
 """The account of the sample configuration, whose password is no secret."""
-COLLECTION = (50_000, 20, 100)
-"""How seldom the collector looks for cycles. Messages are in none, and each look passes all that is held."""
+COLLECTION = (2_000, 500, 100)
+"""When the collector looks for cycles. Each HTTP request leaves some, which short looks find while they are
+young; messages are in none, and a look at all that is held, which finds nothing, comes seldom."""
 
 
 class CannotStart(UsageError):

@@ -42,7 +42,6 @@ class HttpApi:
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))
-        self.app.url_map.merge_slashes = False  # It would send clients elsewhere, in HTML.
         self.app.handle_errors(HTTPException)(self._nowhere)
 
     def _serving(self, path: Path) -> Callable[..., Awaitable[bytes]]:

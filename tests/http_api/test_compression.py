@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 from contextlib import suppress
 
@@ -131,6 +132,17 @@ def test_packed_octets_that_become_nothing_are_bounded_too(stack: Stack, client:
     chunk = b"%x\r\n%b\r\n" % (len(empty_blocks), empty_blocks)
     answer = client.raw(octets("POST", SINGLE, headers=headers) + chunk)
     assert answer.code == 413
+
+
+def test_a_bomb_takes_no_more_memory_than_its_bound() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    unpacking = Unpacking(BODY)
+    tracemalloc.start()
+    with pytest.raises(TooLong):
+        unpacking.unpack(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500_000
 
 
 @settings(max_examples=300, deadline=None)
