@@ -68,6 +68,10 @@ class Http(_Section, frozen=True):
     client_ca: str = ""
     """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
 
+    def __post_init__(self) -> None:
+        if self.limits.bodies < self.body:
+            raise ValueError("Expected limits.bodies, for all requests, of at least body, for one")
+
 
 class Tls(_Section, frozen=True):
     """The certificate of listeners that don't name their own, as PEM files."""

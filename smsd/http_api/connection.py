@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from math import inf
 from typing import TYPE_CHECKING
@@ -113,7 +114,11 @@ class Connection(HTTPChannel):
         return self._host
 
     def allHeadersReceived(self) -> None:
-        """Go on to the body, which may be empty."""
+        """Go on to the body, which may be empty, unless the head is none of HTTP/1.1 (RFC 9112, 3.2)."""
+        hosts: Sequence[bytes] = self.requests[-1].requestHeaders.getRawHeaders(b"Host", ())
+        if len(hosts) > 1 or (not hosts and self._version == b"HTTP/1.1"):
+            self.refuse(bad_head())
+            return
         self._enter(Phase.BODY, self._whole_by - self.site.clock.seconds())
         super().allHeadersReceived()
 

@@ -87,7 +87,7 @@ def unsupported_encoding(given: str) -> ApiError:
 
 def bad_head() -> ApiError:
     """Return the error for what is no HTTP."""
-    return bad_request("[head : It is no head of an HTTP/1.1 request.]")
+    return bad_request("[head : It is no head of an HTTP/1.1 request, which has one Host.]")
 
 
 def target_too_long(octets: int) -> ApiError:

@@ -49,6 +49,7 @@ class Limits(msgspec.Struct, frozen=True):
 class ApiSite(Site):
     """Makes a connection of whatever dials in; all ports of a node share one site."""
 
+    trouble = Logger()  # Twisted has the name log for another thing.
     displayTracebacks = False
     noisy = False
 
@@ -123,7 +124,10 @@ class ApiSite(Site):
         """Let the time-outs of all connections take their course."""
         now = self.clock.seconds()
         for connection in list(self._connections):
-            connection.tick(now)
+            try:
+                connection.tick(now)
+            except Exception:  # One connection's trouble must not end the time-outs of all others.
+                self.trouble.failure("A time-out of a connection failed")
 
     def end(self) -> Deferred[None]:
         """Hang up on all clients once they are answered; fires when all are gone, or were cut off."""
@@ -156,21 +160,21 @@ class Serving(Service):
     log = Logger()
 
     def __init__(self, site: ApiSite) -> None:
-        self._site = site
+        self.site = site
         self._ticking = LoopingCall(site.tick)
         self._ticking.clock = site.clock
 
     def startService(self) -> None:
         """Begin to tick."""
         super().startService()
-        self._site.ending = False
+        self.site.ending = False
         self._ticking.start(1.0).addErrback(lambda failure: self.log.failure("Time-outs ended", failure))
 
     def stopService(self) -> Deferred[None]:
         """Let what is under way be answered."""
         super().stopService()
         self._ticking.stop()
-        return self._site.end()
+        return self.site.end()
 
 
 def site(api: HttpApi, limits: Limits, clock: IReactorTime) -> ApiSite:

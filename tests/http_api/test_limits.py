@@ -7,8 +7,10 @@ from twisted.internet.address import IPv4Address
 
 from smsd.http_api.connection import LINGER
 from smsd.http_api.site import FAREWELL, SURPLUS, Limits
+from smsd.ports.proxy import ProxiedFactory
 from tests.http_api.client import BODY, Answer, Client, Wire, octets
 from tests.peers import Stack, result
+from tests.ports.wires import connect
 
 LIMITS = Limits()
 SINGLE = "/sms/1/text/single"
@@ -179,7 +181,7 @@ def test_of_requests_that_come_at_once_each_is_served_in_a_turn_of_its_own(
 ) -> None:
     wire = client.connect()
     count = 3000
-    wire.transport.write(b"GET / HTTP/1.1\r\n\r\n" * count)
+    wire.transport.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * count)
     pump = stack.network.pumps[-1]
     pump.flush()
     answered: list[int] = []
@@ -238,6 +240,17 @@ def test_of_version_6_a_subscriber_s_network_is_one_address(stack: Stack, few: C
     wires = [asked(few, f"2001:db8::{number}") for number in range(1, 4)]
     assert [Answer(wire.said).code for wire in wires] == [200, 200, 503]
     assert Answer(asked(few, "2001:db8:1::1").said).code == 200
+
+
+def test_behind_a_balancer_clients_count_by_their_own_addresses(stack: Stack, few: Client) -> None:
+    factory = ProxiedFactory(few.site)
+    codes = []
+    for host in ("203.0.113.1", "203.0.113.1", "203.0.113.2", "203.0.113.1"):
+        wire = connect(stack.network, factory)
+        wire.transport.write(b"PROXY TCP4 %b 192.0.2.7 40000 8080\r\n" % host.encode() + ASKED)
+        stack.settle()
+        codes.append(Answer(wire.said).code)
+    assert codes == [200, 200, 200, 503]
 
 
 def test_with_too_many_connections_the_one_that_was_idle_for_longest_has_to_go(
@@ -321,3 +334,15 @@ def test_when_the_node_stops_a_client_that_dawdles_is_cut_off(stack: Stack, clie
     stack.wait(FAREWELL + 1)
     result(stopped)
     assert not wire.open
+
+
+def test_trouble_with_one_connection_ends_no_other_s_time_outs(
+    stack: Stack, client: Client, logged_failures: list[type[BaseException]]
+) -> None:
+    wires = [client.connect() for _ in range(3)]
+    next(iter(client.site._connections)).tick = None  # type: ignore[assignment,method-assign]
+    stack.wait(1)
+    client.site.limits = Limits(idle=1)
+    stack.wait(LIMITS.idle)
+    assert [wire.open for wire in wires].count(True) == 1
+    logged_failures += [TypeError] * 61
