@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -24,7 +25,8 @@ from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
 from smsd.http_api.push_client import PushClient
-from smsd.http_api.site import site
+from smsd.http_api.site import Limits as HttpLimits
+from smsd.http_api.site import Serving, site
 from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
@@ -43,8 +45,9 @@ SWITCH_INTERVAL = 0.0005
 LOOPBACK = "interface=127.0.0.1"
 DEMO = FirstAccount("demo", "demo")
 """The account of the sample configuration, whose password is no secret."""
-COLLECTION = (50_000, 20, 100)
-"""How seldom the collector looks for cycles. Messages are in none, and each look passes all that is held."""
+COLLECTION = (2_000, 500, 100)
+"""When the collector looks for cycles. Each HTTP request leaves some, which short looks find while they are
+young; messages are in none, and a look at all that is held, which finds nothing, comes seldom."""
 
 
 class CannotStart(UsageError):
@@ -192,7 +195,9 @@ class Node(InOrder):
         self.addService(Storage(self))
         self.addService(channels)
         self.addService(Sessions(listener))
-        web = site(api, config.http.body)
+        bounds = HttpLimits(config.http.body, **msgspec.structs.asdict(config.http.limits))
+        web = site(api, bounds, self.reactor)
+        self.addService(Serving(web))
         for key, factory, section in (
             ("smpp.listen", listener, config.smpp),
             ("http.listen", web, config.http),

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.accounts import Accounts
+from smsd.services.admission import Admission
 from smsd.services.backlog import Backlog
 from smsd.services.channel_states import ChannelStates
 from smsd.services.charging import Charging
@@ -64,7 +65,7 @@ class Core:
         self.settings = Settings(engine, clock)
         self.ids = MessageIds(clock)
         self.accounts = Accounts(in_thread)
-        self.guard = Guard(clock)
+        self.admission = Admission(self.accounts, Guard(clock), clock)
         self.client_ids = ClientIds(self.messages, self.journal)
         self.routing = Routing()
         self.backlog = Backlog(self.messages, clock)
