@@ -185,6 +185,7 @@ class Node(InOrder):
             Limits(times, limits.unanswered, limits.receipts, limits.connections, limits.unbound),
         )
         api = HttpApi(self.core)
+        api.describe()  # While there is nobody whom it keeps waiting.
         push = config.push
         self.core.pushing.use(
             PushClient(self.core.accounts, self.reactor, push.timeout, push.connections, push.private),

@@ -13,6 +13,7 @@ from twisted.logger import capturedLogs
 from twisted.python.usage import UsageError
 
 from smsd.config import ConfigError
+from smsd.http_api.app import HttpApi
 from smsd.http_api.site import Limits, Serving
 from smsd.node import PATIENCE, InOrder, Node
 from smsd.services.administration import Administration
@@ -63,6 +64,15 @@ limits = {connections = 1, address = 2, bodies = 30, idle = 4.0, head = 5.0, req
     assert serving.site.limits == Limits(
         body=10, connections=1, address=2, bodies=30, idle=4.0, head=5.0, request=6.0, answer=7.0
     )
+
+
+def test_the_api_s_description_is_made_before_anybody_can_ask_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described: list[HttpApi] = []
+    monkeypatch.setattr(HttpApi, "describe", lambda api: described.append(api))
+    makeService(options(tmp_path, 'http.listen = ["tcp:8080"]\n'), MemoryReactorClock())
+    assert len(described) == 1
 
 
 def test_a_certificate_once_made_stays(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_request
 from smsd.http_api.incoming import Incoming
+from smsd.http_api.pages import ALLOWED, METHODS, Page, pages
 from smsd.http_api.queries import Query
 from smsd.http_api.reports import Reporting
 from smsd.http_api.sending import Sending
@@ -42,13 +43,34 @@ class HttpApi:
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))
+        self._pages = pages(self.paths)
+        for path, page in self._pages.items():
+            self.app.route(path, endpoint=path)(self._showing(page))
         self.app.handle_errors(HTTPException)(self._nowhere)
+
+    def describe(self) -> None:
+        """Make the pages that describe the API now; else whoever asks first would have everybody wait."""
+        for page in self._pages.values():
+            page.body()
 
     def _serving(self, path: Path) -> Callable[..., Awaitable[bytes]]:
         async def serve(request: Incoming, **in_path: str) -> bytes:
             return await self._serve(request, path, in_path)
 
         return serve
+
+    def _showing(self, page: Page) -> Callable[..., bytes]:
+        def show(request: Incoming) -> bytes:
+            if request.method in METHODS:
+                return page.show(request)
+            answer = None
+            if request.method == b"OPTIONS":
+                request.setHeader("Allow", ALLOWED)
+            else:
+                answer = self._refusal(request, not_allowed(ALLOWED))
+            return _written(request, request.accepted or JSON, answer)
+
+        return show
 
     async def _nowhere(self, request: Any, failure: Failure) -> bytes:
         return await self._serve(request, None, {})

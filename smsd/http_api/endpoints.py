@@ -15,12 +15,15 @@ Serve = Callable[[Account, Query, Any], Awaitable[msgspec.Struct]]
 
 
 class Parameter(NamedTuple):
-    """A parameter of a query, or of a path."""
+    """A parameter of a query or of a path, or a header."""
 
     name: str
     kind: Literal["text", "texts", "number", "date"]
     meaning: str
     required: bool = False
+    bounds: tuple[int, int] | None = None
+    """The least and the greatest number."""
+    header: bool = False
 
 
 class Endpoint(NamedTuple):
@@ -34,6 +37,8 @@ class Endpoint(NamedTuple):
     """What its body is; ``None`` if it has none."""
     parameters: tuple[Parameter, ...] = ()
     password_in_query: bool = False
+    errors: tuple[int, ...] = ()
+    """The HTTP statuses of errors that are its own, such as 404 for an id that nothing has."""
 
 
 class Path(NamedTuple):
@@ -47,10 +52,23 @@ class Path(NamedTuple):
         return ", ".join(sorted([*(method.decode() for method in self.endpoints), "OPTIONS"]))
 
 
+class Pushed(NamedTuple):
+    """What smsd itself sends to a client's URL, by POST."""
+
+    name: str
+    summary: str
+    body: type[msgspec.Struct]
+
+
 Paths = Mapping[str, Path]
 """Paths as Klein has them: ``<name>`` stands for a parameter."""
 
-LIMIT = Parameter("limit", "number", f"How many results at most: {RESULTS}, up to {MOST_RESULTS}.")
+LIMIT = Parameter(
+    "limit",
+    "number",
+    f"How many results at most: {RESULTS}, up to {MOST_RESULTS}.",
+    bounds=(1, MOST_RESULTS),
+)
 BULK_IDS = Parameter("bulkId", "texts", "Only of these bulks.")
 MESSAGE_IDS = Parameter("messageId", "texts", "Only of messages with these ids.")
 USERNAME = Parameter("username", "text", "The account's name, if the request has no Authorization.")
@@ -58,10 +76,15 @@ PASSWORD = Parameter("password", "text", "The account's password, likewise.")
 
 
 def sends(
-    summary: str, serve: Serve, body: type[msgspec.Struct], answer: type[msgspec.Struct], *of_query: Parameter
+    summary: str,
+    serve: Serve,
+    body: type[msgspec.Struct],
+    answer: type[msgspec.Struct],
+    *of_query: Parameter,
+    errors: tuple[int, ...] = (),
 ) -> Path:
     """Return a path that takes bodies by POST, or by PUT just the same."""
-    endpoint = Endpoint(summary, serve, answer, body, of_query)
+    endpoint = Endpoint(summary, serve, answer, body, of_query, errors=errors)
     return Path({b"POST": endpoint, b"PUT": endpoint})
 
 
@@ -72,10 +95,11 @@ def gives(
     *of_query: Parameter,
     head: Serve | None = None,
     password_in_query: bool = False,
+    errors: tuple[int, ...] = (),
 ) -> Path:
     """Return a path that gives something by GET.
 
     ``head`` serves HEAD where GET takes something away, which nobody would see then.
     """
-    endpoint = Endpoint(summary, serve, answer, None, of_query, password_in_query)
+    endpoint = Endpoint(summary, serve, answer, None, of_query, password_in_query, errors)
     return Path({b"GET": endpoint, b"HEAD": endpoint._replace(serve=head or serve)})

@@ -15,6 +15,7 @@ from smsd.http_api.answers import (
     intermediate_report_of,
     report_of,
 )
+from smsd.http_api.endpoints import Pushed
 from smsd.http_api.formats import JSON, XML
 from smsd.services.push_urls import expanded
 from smsd.store.messages import Message
@@ -22,6 +23,15 @@ from smsd.store.pushes import Form, Kind, Push
 from smsd.store.received import Received
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+PUSHED = (
+    Pushed(
+        "reports",
+        "Reports of messages that have a `notifyUrl`, as its `notifyContentType` says.",
+        PushedReports,
+    ),
+    Pushed("received", "Received messages, to a number's URL that has `output=json` or `output=xml`.", Inbox),
+)
+"""What is sent that has a body of JSON or XML."""
 
 
 class Outgoing(NamedTuple):

@@ -21,8 +21,14 @@ DEPTH = 16
 """How deep elements may be nested; the API's own requests take 6."""
 ELEMENTS = 50_000
 """How many elements a document may have; a thousand messages with all their fields take 20,000."""
-ITEMS = {"messages": "message", "results": "result", "previews": "preview"}
-"""What an item is called in each list that answers have."""
+ITEMS = {
+    "messages": "message",
+    "results": "result",
+    "previews": "preview",
+    "destinations": "destination",
+    "to": "to",
+}
+"""What an item is called in each list; in requests any other name will do."""
 
 _no_character = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Matches what XML can't carry, in whatever notation (XML 1.0, 2.2)."""
@@ -180,9 +186,14 @@ def _list(found: list[Element], item: Shape) -> list[Any]:
 
 def write(answer: msgspec.Struct, root: str) -> bytes:
     """Return an answer as a document: elements are called as JSON's keys, and nothing stands before them."""
+    return document(msgspec.to_builtins(answer, builtin_types=(Decimal,)), root).encode()
+
+
+def document(value: object, root: str) -> str:
+    """Return what JSON has as a document."""
     pieces: list[str] = []
-    _write(pieces, root, msgspec.to_builtins(answer, builtin_types=(Decimal,)))
-    return "".join(pieces).encode()
+    _write(pieces, root, value)
+    return "".join(pieces)
 
 
 def _write(pieces: list[str], name: str, value: object) -> None:

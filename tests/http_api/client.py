@@ -101,11 +101,14 @@ class Client:
         return wire
 
     def raw(self, octets: bytes, method: str = "GET") -> Answer:
-        """Send octets at once, and return the answer to them."""
+        """Send octets at once, return the answer to them, and hang up."""
         wire = self.connect()
         wire.transport.write(octets)
         self.stack.settle()
-        return Answer(wire.said, method)
+        answer = Answer(wire.said, method)
+        wire.transport.loseConnection()
+        self.stack.settle()
+        return answer
 
     def request(
         self,
