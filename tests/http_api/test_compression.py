@@ -172,6 +172,7 @@ def test_arbitrary_octets_unpack_within_their_bound_or_not_at_all(
         assert body == b"" or found == gzip.decompress(body)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000), st.integers(1, 500))
 def test_what_is_packed_is_unpacked_whatever_the_pieces(body: bytes, length: int) -> None:
     packed = pack(body)
@@ -207,6 +208,7 @@ def test_which_clients_want_gzip(header: str | None, expected: bool) -> None:
     assert wanted(header) is expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_accept_encoding_is_survived(header: str) -> None:
     wanted(header)
