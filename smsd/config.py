@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from smsd.sms.urls import token_length
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
@@ -54,6 +56,20 @@ class Http(_Section, frozen=True):
     body: Positive = 1 << 20
     client_ca: str = ""
     """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
+
+
+class Links(_Section, frozen=True):
+    """The short links of messages whose clicks are counted."""
+
+    url: str = ""
+    """What they begin with, such as https://s.test/; with none, URLs are not made short."""
+    listen: tuple[str, ...] = ()
+    keep: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    """How many days they lead on, and what is counted is kept."""
+
+    def __post_init__(self) -> None:
+        if self.url:
+            token_length(self.url)
 
 
 class Tls(_Section, frozen=True):
@@ -114,6 +130,7 @@ class Config(_Section, frozen=True):
     database: str = "sqlite:smsd.db"
     smpp: Smpp = Smpp()
     http: Http = Http()
+    links: Links = Links()
     tls: Tls = Tls()
     queue: Queue = Queue()
     first_start: FirstStart = FirstStart()

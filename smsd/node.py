@@ -23,6 +23,7 @@ from smsd.channels.options import InvalidOptions, read_options
 from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
+from smsd.http_api.redirects import site as links_site
 from smsd.http_api.site import site
 from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
@@ -153,7 +154,7 @@ class Node(InOrder):
             raise ConfigError(f"{file}: database: {error}.") from error
         queue = config.queue
         bounds = Bounds(queue.unstored, queue.messages, queue.receipts)
-        self.core = Core(self.engine, reactor, deferToThread, bounds)
+        self.core = Core(self.engine, reactor, deferToThread, bounds, config.links.url)
         self._assemble()
 
     def privilegedStartService(self) -> None:
@@ -185,12 +186,13 @@ class Node(InOrder):
         self.addService(channels)
         self.addService(Sessions(listener))
         web = site(api, config.http.body)
-        for key, factory, section in (
-            ("smpp.listen", listener, config.smpp),
-            ("http.listen", web, config.http),
+        for key, factory, descriptions, client_ca in (
+            ("smpp.listen", listener, config.smpp.listen, config.smpp.client_ca),
+            ("http.listen", web, config.http.listen, config.http.client_ca),
+            ("links.listen", links_site(self.core.links), config.links.listen, ""),
         ):
-            for description in section.listen:
-                self.addService(self._port(key, description, factory, section.client_ca))
+            for description in descriptions:
+                self.addService(self._port(key, description, factory, client_ca))
 
     def _port(self, key: str, description: str, factory: Any, client_ca: str) -> IService:
         """Return the service of one listener; an ``ssl`` one without a certificate gets the node's."""

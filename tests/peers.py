@@ -486,6 +486,7 @@ class Stack:
         limits: Limits | None = None,
         unstored: int = 10_000,
         held: int = 2_000,
+        short_links: str = "",
         kind: str = "smpp",
         **options: Any,
     ) -> None:
@@ -500,7 +501,7 @@ class Stack:
         result(self.engine.open())
         self.administration = Administration(self.engine)
         self.hashing = Worker()
-        self.core = Core(self.engine, network, self.hashing.run, Bounds(unstored, held, held))
+        self.core = Core(self.engine, network, self.hashing.run, Bounds(unstored, held, held), short_links)
         self.listener = Listener(self.core, "smsd", limits or Limits())
         self.channels = Channels(self.core.dispatch, self.core.inbox, network, session.Limits())
         self.sessions = Sessions(self.listener)

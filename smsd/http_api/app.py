@@ -13,14 +13,15 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from werkzeug.exceptions import NotFound
 
-from smsd.http_api import previewing
 from smsd.http_api.authorization import authorized
 from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_answer, of_request
+from smsd.http_api.previewing import Previewing
 from smsd.http_api.queries import Query
 from smsd.http_api.reports import Reporting
 from smsd.http_api.sending import Sending
+from smsd.http_api.tracking import Counts
 from smsd.services.core import Core
 
 
@@ -35,7 +36,8 @@ class HttpApi:
         self.paths: Paths = {
             **Sending(core).paths(),
             **Reporting(core).paths(),
-            **previewing.paths(),
+            **Previewing(core).paths(),
+            **Counts(core).paths(),
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))

@@ -20,6 +20,7 @@ from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
+from smsd.services.links import Links
 from smsd.services.reports import Reports
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
@@ -28,6 +29,7 @@ from smsd.services.tracking import Tracking
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
+from smsd.store.links import LinkChanges, LinkRows
 from smsd.store.messages import Messages
 from smsd.store.received import ReceivedChanges, ReceivedMessages
 
@@ -52,8 +54,12 @@ class Core:
         clock: IReactorTime,
         in_thread: Callable[..., Deferred[Any]],
         bounds: Bounds,
+        short_links: str = "",
     ) -> None:
-        """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``."""
+        """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``.
+
+        Short links begin with ``short_links``; without it none are made.
+        """
         self.clock = clock
         self.messages = Messages(engine)
         self.journal = Journal(engine, clock, bounds.unstored)
@@ -68,6 +74,9 @@ class Core:
         self.journal.debited = self.charging.debited
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
         self.reports = Reports(self.journal, self.messages, self.deliveries, self.backlog, self.ids, clock)
+        self.link_rows = LinkRows(engine)
+        self.links = Links(self.link_rows, LinkChanges(self.journal), self.ids, clock, short_links)
+        self.reports.ended = self.links.ended
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
         self.dispatch = Dispatch(
             self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
@@ -90,7 +99,8 @@ class Core:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        self.ids.newest = max(await self.messages.newest_id(), await self.received.newest_id())
+        tables = (self.messages, self.received, self.link_rows)
+        self.ids.newest = max([await table.newest_id() for table in tables])
         await self.backlog.resume()
         await self.charging.resume()
         await self.gathering.resume(self.messages)

@@ -47,6 +47,8 @@ class Reports:
         self._backlog = backlog
         self._ids = ids
         self._clock = clock
+        self.ended: Callable[[Message, int, float], None] = _unheard
+        """Is told the status that a message may end with, and when, before that goes to disk."""
         deliveries.add_kind(
             Kind(
                 Message,
@@ -81,6 +83,7 @@ class Reports:
                 after()
 
         self._journal.final(message.id, status, error, done_at, report, on_disk)
+        self.ended(message, status, done_at)
 
     def waiting(self, message: Message, error: int) -> None:
         """Tell a client who asked for it that a message is not delivered yet, for a reason that may pass."""
@@ -93,6 +96,10 @@ class Reports:
     ) -> list[Message]:
         """Return final messages that the account has not fetched yet; each is given once."""
         return await self._messages.fetch(account_id, bulk_ids, ids, limit, self._clock.seconds())
+
+
+def _unheard(message: Message, status: int, done_at: float) -> None:
+    """Nobody asks how messages end."""
 
 
 async def _none(account_id: int, limit: int) -> list[Notice]:

@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from smsd.http_api.site import site
+from smsd.http_api.site import BoundedSite, site
 from tests.peers import PASSWORD, Stack, Transport
 
 BODY = 10_000
@@ -83,9 +83,10 @@ def basic(name: str, password: str) -> str:
 class Client:
     """A client of a stack's API."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, served: BoundedSite | None = None) -> None:
+        """Use the stack's API, unless another site is named."""
         self.stack = stack
-        self._site = site(stack.api, BODY)
+        self._site = served or site(stack.api, BODY)
         self._site.reactor = stack.network
 
     def connect(self) -> Wire:
