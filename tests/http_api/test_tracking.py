@@ -64,7 +64,7 @@ def tokens(text: str) -> list[str]:
 def open_link(
     phone: Client, token: str, agent: str | None = PHONE, method: str = "GET", **headers: str
 ) -> Answer:
-    answer = phone.request(method, f"/{token}", headers={"User-Agent": agent} | headers)  # type: ignore[arg-type]
+    answer = phone.request(method, f"/{token}", headers={"User-Agent": agent, **headers})
     phone.stack.settle()
     return answer
 

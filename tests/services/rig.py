@@ -21,6 +21,8 @@ from tests.stores import Submitter, Wayward, at_once, clock_at_noon, content, re
 
 SIZE = 8
 """How many messages an account and channel have in memory here."""
+BASE = "https://s.test/"
+"""What short links begin with."""
 DELIVERED = Outcome(DELIVERED_TO_HANDSET, 0)
 UNDELIVERED = Outcome(9, 1)
 
@@ -61,7 +63,7 @@ class Node:
         self.clock = clock or clock_at_noon()
         self._at_once = at_once(path, self.clock)
         self.engine = Wayward(self._at_once)
-        self.core = Core(self.engine, self.clock, lambda *_: Deferred(), Bounds(10_000, SIZE, SIZE))
+        self.core = Core(self.engine, self.clock, lambda *_: Deferred(), Bounds(10_000, SIZE, SIZE), BASE)
         rows = Rows(
             (account(),),
             (channel(), channel(2, "other")),

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from smsd.store import messages, received
+from smsd.store import links, messages, received
 from smsd.store.engine import Query
+from smsd.store.links import Which
+from smsd.store.messages import named
 from smsd.store.schema import upgrade
 from smsd.store.sqlite import PHRASES
 
@@ -39,3 +41,36 @@ def test_so_does_one_about_received_messages(connection: sqlite3.Connection, nam
     assert tables
     assert all("INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH received" for step in tables), plan
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "which", [Which(), Which(bulk_ids=["b"]), Which(message_ids=["1", "mine"]), Which(since=1)]
+)
+@pytest.mark.parametrize("query", [links.CLICKS, links.CLICKS_OF, links.RATES])
+def test_so_does_one_about_clicks_and_their_rates(
+    connection: sqlite3.Connection, query: Query, which: Which
+) -> None:
+    condition, values = which.messages(1)
+    time, times = which.time("sent_at" if query is links.RATES else "c.clicked_at")
+    if query is links.CLICKS:
+        values = [1]
+    sql = query.sql.format(which=condition, time=time)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (*values, *times, 10))]
+    assert [step for step in plan if step.startswith("SEARCH")]
+    assert not any(step.startswith("SCAN") and step != "SCAN newest" for step in plan), plan
+    if query is links.CLICKS:
+        assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "name", ["NEWEST", "FIND", "CONVERT", "REMOVE", "COUNTED", "CLICK", "DELIVERED", "UNTRACKED"]
+)
+def test_so_do_those_that_follow_a_link(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(links, name)
+    condition, _ = named(["1", "mine"], "message_id")
+    columns = ", ".join(f"0 AS {column}" for column, _ in query.column_list()) if query.columns else "0"
+    sql = query.sql.replace("{rows}", f"(SELECT {columns})").replace("{named}", condition)
+    values = [0] * sql.count("?")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert [step for step in plan if "INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH click"], plan
+    assert not any(step.startswith(("SCAN t", "SCAN l", "SCAN click", "SCAN m")) for step in plan), plan
