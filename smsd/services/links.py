@@ -160,13 +160,11 @@ class Links:
             while self._wanted:
                 wanted, self._wanted = self._wanted, {}
                 try:
-                    found = {link.token: link for link in await self._rows.find(wanted)}
+                    found = {link.token: self._remember(link) for link in await self._rows.find(wanted)}
                 except Exception as error:
                     for waiting in self._done(wanted):
                         waiting.errback(error)
                     continue
-                for link in found.values():
-                    self._remember(link)
                 for one, others in wanted.items():
                     for waiting in self._done({one: others}):
                         waiting.callback(found.get(one))
@@ -179,10 +177,12 @@ class Links:
         self._waiting -= len(done)
         return done
 
-    def _remember(self, link: Link) -> None:
-        self._known[link.token] = link
+    def _remember(self, link: Link) -> Link:
+        """Return the one structure of a link, which counts its clicks; it may have been looked for twice."""
+        known = self._known.setdefault(link.token, link)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+        return known
 
     def _stored(self, click: Click) -> None:
         if not click.machine:
