@@ -6,11 +6,11 @@ from msgspec import UNSET
 
 from smsd.http_api.answers import Clicks, Conversion, Rates, click_of, rate_of
 from smsd.http_api.endpoints import BULK_IDS, LIMIT, MESSAGE_IDS, Endpoint, Parameter, Path, Paths, gives
-from smsd.http_api.errors import unknown_message
+from smsd.http_api.errors import bad_request, unknown_message
 from smsd.http_api.queries import Query
 from smsd.services.core import Core
 from smsd.services.links import UnknownMessage
-from smsd.store.links import Which
+from smsd.store.links import MOST_COUNTED, TooManyMessages, Which
 from smsd.store.settings import Account
 
 PROCESS_KEYS = Parameter("processKey", "texts", "Only of messages with these process keys.")
@@ -73,7 +73,12 @@ class Counts:
 
     async def rates(self, account: Account, query: Query, body: None) -> Rates:
         """Tell how messages fare, those of the newest bulk first."""
-        found = await self._core.links.rates(account.id, _which(query, "sent"), query.limit())
+        try:
+            found = await self._core.links.rates(account.id, _which(query, "sent"), query.limit())
+        except TooManyMessages:
+            raise bad_request(
+                f"[sentSince : More than {MOST_COUNTED} messages match: name a bulk, or a shorter period.]"
+            ) from None
         return Rates([rate_of(rate) for rate in found])
 
 

@@ -151,7 +151,11 @@ class Links:
         return await self._rows.clicks(account_id, which, limit)
 
     async def rates(self, account_id: int, which: Which, limit: int) -> list[Rate]:
-        """Return how an account's messages fare, those of the newest bulk first."""
+        """Return how an account's messages fare, those of the newest bulk first.
+
+        Raises:
+            TooManyMessages: if they are more than can be looked at.
+        """
         return await self._rows.rates(account_id, which, limit)
 
     async def _look(self) -> None:

@@ -16,8 +16,12 @@ from smsd.store.messages import Message, named
 if TYPE_CHECKING:
     from smsd.store.journal import Journal
 
-MOST_COUNTED = 1_000_000
-"""How many messages are looked at for rates: those of a campaign, and no more than seconds take."""
+MOST_COUNTED = 500_000
+"""How many messages are looked at for rates: this takes most of a second, in which nothing else is read."""
+
+
+class TooManyMessages(Exception):
+    """More messages are asked about than are looked at for one answer."""
 
 
 class Tracked(msgspec.Struct, frozen=True):
@@ -107,11 +111,18 @@ class Which(msgspec.Struct, frozen=True):
             condition, ids = named(self.message_ids, "message_id")
             conditions.append(condition)
             values += ids
+        kinds, wanted = self.kinds("")
+        return " AND ".join(conditions) + kinds, [*values, *wanted]
+
+    def kinds(self, table: str) -> tuple[str, list[object]]:
+        """Return the condition that a message of a table has one of the process keys and types."""
+        condition = ""
+        values: list[object] = []
         for column, wanted in (("process_key", self.process_keys), ("type", self.types)):
             if wanted:
-                conditions.append(_in(column, wanted))
+                condition += f" AND {_in(table + column, wanted)}"
                 values += wanted
-        return " AND ".join(conditions), values
+        return condition, values
 
     def time(self, column: str) -> tuple[str, list[object]]:
         """Return the condition that a time is of the period, and its values."""
@@ -120,9 +131,9 @@ class Which(msgspec.Struct, frozen=True):
         return "".join(condition for condition, _ in given), [value for _, value in given]
 
     @property
-    def narrow(self) -> bool:
-        """Whether it names messages by more than their time."""
-        return bool(self.bulk_ids or self.message_ids or self.process_keys or self.types)
+    def by_id(self) -> bool:
+        """Whether it names bulks or messages, of which there are few."""
+        return bool(self.bulk_ids or self.message_ids)
 
 
 TRACKED = Query(
@@ -186,7 +197,7 @@ _CLICKS = (
 )
 _JOINED = " JOIN tracked t ON t.message_id = c.message_id JOIN link l ON l.token = c.token"
 CLICKS = Query(
-    f"{_CLICKS} FROM click c{_JOINED} WHERE c.account_id = ?{{time}}"
+    f"{_CLICKS} FROM click c{_JOINED} WHERE c.account_id = ?{{kinds}}{{time}}"
     " ORDER BY c.clicked_at DESC, c.id DESC LIMIT ?"
 )
 CLICKS_OF = Query(
@@ -195,8 +206,8 @@ CLICKS_OF = Query(
 )
 RATES = Query(
     "SELECT bulk_id, track, process_key, type, count(*), count(delivered_at), count(click_id), sum(clicks),"
-    " count(converted_at) FROM (SELECT * FROM tracked WHERE {which}{time} ORDER BY sent_at DESC"
-    f" LIMIT {MOST_COUNTED}) AS newest GROUP BY bulk_id, track, process_key, type"
+    " count(converted_at), sum(count(*)) OVER () FROM (SELECT * FROM tracked WHERE {which}{time} ORDER BY sent_at DESC"
+    f" LIMIT {MOST_COUNTED + 1}) AS newest GROUP BY bulk_id, track, process_key, type"
     " ORDER BY max(sent_at) DESC LIMIT ?"
 )
 REMOVE = Query(
@@ -234,22 +245,29 @@ class LinkRows:
     async def clicks(self, account_id: int, which: Which, limit: int) -> list[Click]:
         """Return clicks on the links of an account's messages, the newest first."""
         time, times = which.time("c.clicked_at")
-        if which.narrow:
+        if which.by_id:
             condition, values = which.messages(account_id)
             sql = CLICKS_OF.sql.format(which=condition, time=time)
         else:
-            values = [account_id]
-            sql = CLICKS.sql.format(time=time)
+            condition, kinds = which.kinds("t.")
+            values = [account_id, *kinds]
+            sql = CLICKS.sql.format(kinds=condition, time=time)
         rows = await self._engine.read(Call(Query(sql), (*values, *times, limit)))
         return [_click(row) for row in rows]
 
     async def rates(self, account_id: int, which: Which, limit: int) -> list[Rate]:
-        """Return how an account's messages fare, those of the newest bulk first."""
+        """Return how an account's messages fare, those of the newest bulk first.
+
+        Raises:
+            TooManyMessages: if they are more than can be looked at.
+        """
         condition, values = which.messages(account_id)
         time, times = which.time("sent_at")
         sql = RATES.sql.format(which=condition, time=time)
         rows = await self._engine.read(Call(Query(sql), (*values, *times, limit)))
-        return [Rate(*row) for row in rows]
+        if rows and rows[0][-1] > MOST_COUNTED:
+            raise TooManyMessages(which)
+        return [Rate(*row[:-1]) for row in rows]
 
     async def remove_before(self, time: float, limit: int) -> int:
         """Remove what is counted of messages that were due before a time, so many at most; return how many.

@@ -13,7 +13,7 @@ from smsd.services import links
 from smsd.services.links import Links, UnknownMessage
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
-from smsd.store.links import Click, Link, Tracked, Which
+from smsd.store.links import Click, Link, TooManyMessages, Tracked, Which
 from smsd.store.messages import Message
 from tests.services.rig import BASE, UNDELIVERED, Node, waiting
 from tests.stores import content, gone, result
@@ -91,6 +91,18 @@ def test_a_message_that_is_not_tracked_costs_no_change(node: Node) -> None:
     node.deliver()
     assert node.rows("SELECT count(*) FROM tracked") == [(0,)]
     assert not any("tracked" in call.query.sql for calls in node.engine.writes for call in calls)
+
+
+def test_more_messages_than_can_be_counted_are_not_counted_in_part(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smsd.store.links.MOST_COUNTED", 2)
+    for bulk_id in ("a", "b", "b"):
+        track(node, bulk_id=bulk_id)
+    with pytest.raises(TooManyMessages):
+        result(node.core.links.rates(1, Which(), 1))
+    (found,) = result(node.core.links.rates(1, Which(bulk_ids=["b"]), 1))
+    assert found.messages == 2
 
 
 def test_a_conversion_of_an_unknown_message_is_told(node: Node) -> None:

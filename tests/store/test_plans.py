@@ -44,7 +44,7 @@ def test_so_does_one_about_received_messages(connection: sqlite3.Connection, nam
 
 
 @pytest.mark.parametrize(
-    "which", [Which(), Which(bulk_ids=["b"]), Which(message_ids=["1", "mine"]), Which(since=1)]
+    "which", [Which(), Which(bulk_ids=["b"]), Which(message_ids=["1", "mine"]), Which(types=["A"], since=1)]
 )
 @pytest.mark.parametrize("query", [links.CLICKS, links.CLICKS_OF, links.RATES])
 def test_so_does_one_about_clicks_and_their_rates(
@@ -52,10 +52,16 @@ def test_so_does_one_about_clicks_and_their_rates(
 ) -> None:
     condition, values = which.messages(1)
     time, times = which.time("sent_at" if query is links.RATES else "c.clicked_at")
+    kinds, wanted = which.kinds("t.")
     if query is links.CLICKS:
-        values = [1]
-    sql = query.sql.format(which=condition, time=time)
-    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (*values, *times, 10))]
+        values = [1, *wanted]
+    sql = query.sql.format(which=condition, kinds=kinds, time=time)
+    plan = [
+        row[3]
+        for row in connection.execute(
+            f"EXPLAIN QUERY PLAN {sql}", (*values, *times, *[10] * sql.endswith("?"))
+        )
+    ]
     assert [step for step in plan if step.startswith("SEARCH")]
     assert not any(step.startswith("SCAN") and step != "SCAN newest" for step in plan), plan
     if query is links.CLICKS:
