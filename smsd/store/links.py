@@ -206,7 +206,8 @@ CLICKS_OF = Query(
 )
 RATES = Query(
     "SELECT bulk_id, track, process_key, type, count(*), count(delivered_at), count(click_id), sum(clicks),"
-    " count(converted_at), sum(count(*)) OVER () FROM (SELECT * FROM tracked WHERE {which}{time} ORDER BY sent_at DESC"
+    " count(converted_at), sum(count(*)) OVER ()"
+    " FROM (SELECT * FROM tracked WHERE {which}{time} ORDER BY sent_at DESC"
     f" LIMIT {MOST_COUNTED + 1}) AS newest GROUP BY bulk_id, track, process_key, type"
     " ORDER BY max(sent_at) DESC LIMIT ?"
 )

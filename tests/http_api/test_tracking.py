@@ -288,6 +288,16 @@ def test_rates_are_told_for_each_bulk_type_and_process_key(client: Client, phone
     assert rates(client, "bulkId=one&type=B") == []
 
 
+def test_rates_of_too_many_messages_are_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smsd.store.links.MOST_COUNTED", 1)
+    send(client, TEXT, TEXT)
+    assert client.request("GET", "/ct/1/rates").error == (
+        400,
+        "BAD_REQUEST",
+        "[sentSince : More than 500000 messages match: name a bulk, or a shorter period.]",
+    )
+
+
 def test_clicks_are_told_of_what_is_asked_for_the_newest_first(client: Client, phone: Client) -> None:
     send(client, bulkId="one", tracking={"type": "A"}, destinations=[{"to": TO, "messageId": "mine"}])
     send(client, bulkId="two", tracking={"processKey": "k"})

@@ -56,14 +56,11 @@ def test_so_does_one_about_clicks_and_their_rates(
     if query is links.CLICKS:
         values = [1, *wanted]
     sql = query.sql.format(which=condition, kinds=kinds, time=time)
-    plan = [
-        row[3]
-        for row in connection.execute(
-            f"EXPLAIN QUERY PLAN {sql}", (*values, *times, *[10] * sql.endswith("?"))
-        )
-    ]
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (*values, *times, 10))]
     assert [step for step in plan if step.startswith("SEARCH")]
-    assert not any(step.startswith("SCAN") and step != "SCAN newest" for step in plan), plan
+    assert not any(
+        step.startswith("SCAN") and step not in ("SCAN newest", "SCAN (subquery-3)") for step in plan
+    ), plan
     if query is links.CLICKS:
         assert not any("TEMP B-TREE" in step for step in plan), plan
 
