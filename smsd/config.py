@@ -72,6 +72,17 @@ class Links(_Section, frozen=True):
             token_length(self.url)
 
 
+class Push(_Section, frozen=True):
+    """Requests to clients' URLs."""
+
+    private: bool = False
+    """Whether they may lead to loopback, link-local and private addresses."""
+    timeout: Seconds = 20.0
+    connections: Positive = 16
+    rate: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 100.0
+    batch: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
 class Tls(_Section, frozen=True):
     """The certificate of listeners that don't name their own, as PEM files."""
 
@@ -131,6 +142,7 @@ class Config(_Section, frozen=True):
     smpp: Smpp = Smpp()
     http: Http = Http()
     links: Links = Links()
+    push: Push = Push()
     tls: Tls = Tls()
     queue: Queue = Queue()
     first_start: FirstStart = FirstStart()

@@ -23,12 +23,14 @@ from smsd.channels.options import InvalidOptions, read_options
 from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
+from smsd.http_api.push_client import PushClient
 from smsd.http_api.redirects import site as links_site
 from smsd.http_api.site import site
 from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
+from smsd.services.pushing import Pace
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
 from smsd.store.engine import Engine, NodeAlreadyRunning, SchemaTooNew, StoreUnavailable
@@ -180,6 +182,11 @@ class Node(InOrder):
             Limits(times, limits.unanswered, limits.receipts, limits.connections, limits.unbound),
         )
         api = HttpApi(self.core)
+        push = config.push
+        self.core.pushing.use(
+            PushClient(self.core.accounts, self.reactor, push.timeout, push.connections, push.private),
+            Pace(push.connections, push.rate, push.batch),
+        )
         for user in (channels, listener):
             self.core.settings.use(user.apply)
         self.addService(Storage(self))
@@ -241,6 +248,7 @@ class Node(InOrder):
         gc.freeze()
         gc.set_threshold(*COLLECTION)
         self.core.deadlines.setServiceParent(self)
+        self.core.pushing.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
             smpp=", ".join(self.config.smpp.listen) or "none",

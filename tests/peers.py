@@ -11,20 +11,26 @@ from typing import Any, TypeVar
 
 import msgspec
 from argon2 import PasswordHasher
-from twisted.internet.address import IPv4Address
+from twisted.internet._resolver import HostResolution
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.error import ConnectionRefusedError, UserError
+from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IResolutionReceiver
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.test.iosim import connect as iosim_connect
+from zope.interface import implementer
 
 from smsd.channels.registry import Channels
 from smsd.http_api.app import HttpApi
+from smsd.http_api.push_client import PushClient
 from smsd.services.administration import Administration
 from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds, Core
+from smsd.services.pushing import Pace
 from smsd.smpp import session
 from smsd.smpp.codec import HEADER, decode, encode
 from smsd.smpp.pdu import (
@@ -169,6 +175,31 @@ class Transport(FakeTransport):
         self.disconnecting = True
 
 
+@implementer(IHostnameResolver)
+class Names:
+    """Resolves names as a test has them; addresses stand for themselves."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, list[str]] = {}
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        *_: Any,
+        **__: Any,
+    ) -> IHostResolution:
+        resolution = HostResolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+        literal = [hostName] if isIPAddress(hostName) or isIPv6Address(hostName) else []
+        for address in self.addresses.get(hostName, literal):
+            kind = IPv6Address if isIPv6Address(address) else IPv4Address
+            resolutionReceiver.addressResolved(kind("TCP", address, portNumber))
+        resolutionReceiver.resolutionComplete()
+        return resolution
+
+
 class Network(MemoryReactorClock):
     """A reactor whose connections are in memory, and whose time passes only when it is told to."""
 
@@ -179,11 +210,16 @@ class Network(MemoryReactorClock):
         """Who answers at which port; whatever is not here refuses."""
         self.attempts: list[tuple[int, float]] = []
         """When a connection to which port was attempted."""
+        self.addresses: list[str] = []
+        """To which addresses."""
+        self.names = Names()
+        self.nameResolver: IHostnameResolver = self.names
         self.pumps: list[IOPump] = []
 
     def connectTCP(self, host: str, port: int, factory: Any, *_: Any, **__: Any) -> Any:
         """Connect to whoever answers at a port, at the end of this turn."""
         self.attempts.append((port, self.seconds()))
+        self.addresses.append(host)
         return Attempt(self, port, factory)
 
     def join(self, client: Any, server: Any) -> IOPump:
@@ -208,13 +244,13 @@ class Network(MemoryReactorClock):
                 return
         raise AssertionError("It never settles.")
 
-    def wait(self, seconds: float) -> None:
-        """Let time pass, a second at a time, and everything happen that happens meanwhile."""
+    def wait(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass, a step at a time, and everything happen that happens meanwhile."""
         self.settle()
         while seconds > 0:
-            self.advance(min(seconds, 1.0))
+            self.advance(min(seconds, step))
             self.settle()
-            seconds -= 1.0
+            seconds -= step
 
 
 class Attempt:
@@ -487,6 +523,8 @@ class Stack:
         unstored: int = 10_000,
         held: int = 2_000,
         short_links: str = "",
+        private: bool = True,
+        pace: Pace | None = None,
         kind: str = "smpp",
         **options: Any,
     ) -> None:
@@ -513,6 +551,8 @@ class Stack:
         self.sessions.startService()
         self.channels.startService()
         self.core.deadlines.startService()
+        self.core.pushing.use(PushClient(self.core.accounts, network, 20.0, 16, private), pace or Pace())
+        self.core.pushing.startService()
         result(self.core.settings.load())
         network.settle()
 

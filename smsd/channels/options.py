@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from twisted.internet.endpoints import clientFromString
+
+from smsd.channels.dialect import Dialect, Long, Passed, Validity, codings_of, errors_of, kind_of
+from smsd.channels.operator_ids import Notation
+
+T = TypeVar("T")
 
 SystemId = Annotated[str, msgspec.Meta(max_length=15)]
 Password = Annotated[str, msgspec.Meta(max_length=8)]
@@ -23,12 +29,61 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bind: Literal["transceiver", "pair"] = "transceiver"
     """One bind for both directions, or a transmitter and a receiver."""
     window: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 10
-    """How many submit_sm may be unanswered."""
-    tlvs: Literal["all", "standard", "none"] = "all"
+    """How many submit_sm of a bind may be unanswered."""
+    sessions: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    """How many binds of each kind."""
+    rate: Annotated[float, msgspec.Meta(ge=0, le=100_000)] = 0.0
+    """How many submit_sm go out a second, on all binds together; 0: as many as the windows let."""
+    unanswered: Literal["again", "fail", "wait"] = "again"
+    """What becomes of a message whose submit_sm is never answered: the operator may have it, or not."""
+    tlvs: Passed = "all"
     """Which of the optional parameters that clients give go along: vendors' too, SMPP 3.4's own, or none."""
+    long: Long = "udh"
+    """How segments are numbered, or that a long message goes out whole."""
+    validity: Validity = "relative"
+    """How the end of a message's validity is told."""
+    numeric: str = ""
+    """TON/NPI of numeric senders."""
+    alphanumeric: str = ""
+    """TON/NPI of senders in letters."""
+    destination: str = ""
+    """TON/NPI of destinations."""
+    codings: str = ""
+    """Other data_coding octets for alphabets: ``gsm7=1 ucs2=24``."""
+    errors: str = ""
+    """What the operator's error codes mean: ``0x45=34:again 0AB=27``."""
+    ids: Notation = "learn"
+    """How receipts write the ids of responses."""
+    match: Literal["id", "reference"] = "id"
+    """Whether receipts name their message by the operator's id, or by our user_message_reference."""
+
+    def dialect(self) -> Dialect:
+        """Return how this operator is spoken to.
+
+        Raises:
+            ValueError: if an option can't be understood; the text says which.
+        """
+        return Dialect(
+            self.tlvs,
+            self.long,
+            self.validity,
+            _read("numeric", kind_of, self.numeric),
+            _read("alphanumeric", kind_of, self.alphanumeric),
+            _read("destination", kind_of, self.destination),
+            _read("codings", codings_of, self.codings),
+            _read("errors", errors_of, self.errors),
+            self.match == "reference",
+        )
 
     def __repr__(self) -> str:
         return f"<SMPP {self.system_id} at {self.endpoint}>"
+
+
+def _read(name: str, reader: Callable[[str], T], text: str) -> T:
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 class SimulatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,12 +117,17 @@ def read_options(kind: str, options: bytes | str) -> Options:
         raise InvalidOptions(f"A channel's kind is one of {', '.join(KINDS)}: not {kind!r}.")
     try:
         read = msgspec.json.decode(options, type=KINDS[kind])
-        if isinstance(read, SmppOptions):
-            clientFromString(None, read.endpoint)
     except msgspec.DecodeError as error:
         raise invalid_options(kind, error) from error
-    except (ValueError, TypeError, OSError) as error:  # What endpoints raise.
-        raise InvalidOptions(f"The endpoint of a channel can't be used: {error}.") from error
+    if isinstance(read, SmppOptions):
+        try:
+            read.dialect()
+        except ValueError as error:
+            raise InvalidOptions(f"The option {error}.") from error
+        try:
+            clientFromString(None, read.endpoint)
+        except (ValueError, TypeError, OSError) as error:  # What endpoints raise.
+            raise InvalidOptions(f"The endpoint of a channel can't be used: {error}.") from error
     return read
 
 

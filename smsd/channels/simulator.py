@@ -1,23 +1,25 @@
 """An operator that exists only here: it takes every message and delivers it after a moment.
 
-A message to a number that an account has comes back as a received message.
+Some destinations have it do something else: see :mod:`smsd.channels.simulated`. A message to a number that an
+account has comes back as a received message.
 """
 
 from __future__ import annotations
 
 from itertools import count
 
+from msgspec import structs
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from smsd.channels.options import SimulatorOptions
 from smsd.channels.receiving import original
+from smsd.channels.simulated import DELIVERED, Behaviour, behaviour
 from smsd.channels.translation import submit_pdu
 from smsd.services.dispatch import Outbox
 from smsd.services.inbox import Inbox, Unowned
-from smsd.services.statuses import DELIVERED_TO_HANDSET, NO_ERROR
-from smsd.services.tracking import Outcome
+from smsd.smpp.pdu import SubmitSm
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.messages import Message
@@ -47,15 +49,16 @@ class SimulatorChannel(Service):
         self._outbox.attach(None)
 
     def _fill(self) -> None:
-        messages = []
+        by_delay: dict[float, list[Message]] = {}
         while self._under_way < self._options.window:
             message = self._outbox.take()
             if message is None:
                 break
             self._under_way += 1
-            messages.append(message)
-        if messages:
-            self._clock.callLater(self._options.delay, self._deliver, messages)
+            delay = behaviour(message.destination).delay
+            by_delay.setdefault(self._options.delay if delay is None else delay, []).append(message)
+        for delay, messages in by_delay.items():
+            self._clock.callLater(delay, self._deliver, messages)
 
     def _deliver(self, messages: list[Message]) -> None:
         self._under_way -= len(messages)
@@ -64,23 +67,50 @@ class SimulatorChannel(Service):
                 self._outbox.put_back(message)
             return
         for message in messages:
-            received = self._inbox.has(message.destination)
-            numbers = range(1, message.segments + 1) if message.segments > 1 else (0,)
-            for number in numbers:
-                operator_id = f"{message.id:x}-{next(self._numbers)}"
-                self._outbox.taken(message, number, operator_id)
-                self._outbox.receipt(operator_id, Outcome(DELIVERED_TO_HANDSET, NO_ERROR), _nobody_waits)
-                if received:
-                    self._receive(message, number)
+            told = behaviour(message.destination)
+            if message.attempts < told.refusals:
+                self._outbox.refused(message, temporary=True, error=told.error)
+            else:
+                self._end(message, told)
         self._fill()
 
-    def _receive(self, message: Message, number: int) -> None:
-        """Bring a segment back, once: this operator keeps nothing."""
-        pdu = submit_pdu(message, number, self._clock.seconds())
+    def _end(self, message: Message, told: Behaviour) -> None:
+        """Take a message, say how each of its segments ends, and bring back what is to come back."""
+        numbers = range(1, message.segments + 1) if message.segments > 1 else (0,)
+        for number in numbers:
+            operator_id = f"{message.id:x}-{next(self._numbers)}"
+            self._outbox.taken(message, number, operator_id)
+            outcome = told.outcome
+            if told.last_only and number < numbers[-1]:
+                outcome = DELIVERED
+            if outcome is not None:
+                self._outbox.receipt((operator_id,), outcome, _nobody_waits)
+        if self._inbox.has(message.destination):
+            for number in numbers:
+                self._receive(submit_pdu(message, number, self._clock.seconds()))
+        for _ in range(told.replies):
+            for number in numbers:
+                self._receive(_reply(submit_pdu(message, number, self._clock.seconds())))
+
+    def _receive(self, pdu: SubmitSm) -> None:
+        """Bring a segment, once: this operator keeps nothing."""
         try:
             self._inbox.take(self._outbox.channel_id, original(pdu), _nobody_waits)
         except (Unowned, Overloaded, StoreUnavailable) as error:
             self.log.warn("The simulator can't bring a message back: {error!r}", error=error)
+
+
+def _reply(pdu: SubmitSm) -> SubmitSm:
+    """Return what a message's destination sends back to its sender: the same."""
+    return structs.replace(
+        pdu,
+        source_addr=pdu.destination_addr,
+        source_addr_ton=pdu.dest_addr_ton,
+        source_addr_npi=pdu.dest_addr_npi,
+        destination_addr=pdu.source_addr,
+        dest_addr_ton=pdu.source_addr_ton,
+        dest_addr_npi=pdu.source_addr_npi,
+    )
 
 
 def _nobody_waits(on_disk: bool = True) -> None:

@@ -8,49 +8,32 @@ from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import Factory
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from smsd.channels.link import LATEST_REFERENCE, BindRefused, Link
+from smsd.channels.operator_ids import OperatorIds
 from smsd.channels.options import SmppOptions
-from smsd.channels.receiving import TooLong, original
-from smsd.channels.translation import outcome, refusal, submit_pdu
 from smsd.services.dispatch import Outbox
-from smsd.services.inbox import Inbox, Unowned
-from smsd.session_protocol import SessionProtocol
-from smsd.smpp import receipt, status
-from smsd.smpp.pdu import (
-    Bind,
-    BindReceiver,
-    BindTransceiver,
-    BindTransmitter,
-    DataSm,
-    DataSmResp,
-    DeliverSm,
-    DeliverSmResp,
-    Pdu,
-    SubmitSmResp,
-)
-from smsd.smpp.session import Answer, Broken, Event, Limits, Role, Session, State, Unanswered, Unbound
-from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
-from smsd.store.messages import Message
+from smsd.services.inbox import Inbox
+from smsd.smpp.pdu import Bind, BindReceiver, BindTransceiver, BindTransmitter
+from smsd.smpp.session import Limits
 
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
 """Seconds until the first and between later attempts to connect."""
-THROTTLED = (status.ESME_RTHROTTLED, status.ESME_RMSGQFUL)
-"""What an operator says when it is sent too much: the whole channel waits, in order, and tries again."""
 FIRST_REST, LAST_REST = 0.5, 30.0
 """Seconds for which a throttled channel sends nothing: doubled while the operator goes on saying so."""
-FAREWELL = 5.0
-"""Seconds that the operator has for what is in the window, and for our unbind, when the channel stops."""
-
-
-class BindRefused(Exception):
-    """The operator does not let us bind."""
+BURST = 0.1
+"""Seconds' worth of a channel's rate that may go out at once after a pause."""
 
 
 class Pauses:
@@ -69,219 +52,11 @@ class Pauses:
         return self._policy(self.attempts)
 
 
-class Link(SessionProtocol):
-    """One connection to the operator."""
-
-    log = Logger()
-
-    def __init__(self, channel: SmppChannel, bind: type[Bind], pauses: Pauses) -> None:
-        super().__init__(Session(Role.ESME, channel.limits, channel.clock.seconds()), channel.clock)
-        self.pauses = pauses
-        self._channel = channel
-        self._bind = bind
-        self._bound: Deferred[None] | None = None
-        self._sending: dict[int, Message] = {}
-        self._segments: deque[tuple[Message, int]] = deque()
-        self._rest_until = 0.0
-        self._rest = FIRST_REST
-        self._throttled = 0  # How many of the segments, the first ones, were refused by throttling.
-        self._ticking = LoopingCall(lambda: self.tick(self.clock.seconds()))
-        self._ticking.clock = channel.clock
-        self._drained: Deferred[None] | None = None
-        self._stopping = False
-
-    @property
-    def kind(self) -> str:
-        """The bind's name, as the standard writes it."""
-        return {BindTransmitter: "transmitter", BindReceiver: "receiver"}.get(self._bind, "transceiver")
-
-    @property
-    def sends(self) -> bool:
-        """Whether messages go out here."""
-        return self._bind is not BindReceiver
-
-    def connectionMade(self) -> None:
-        """Bind, and keep time from now on."""
-        super().connectionMade()
-        ticking = self._ticking.start(1.0, now=False)
-        ticking.addErrback(lambda failure: self.log.failure("A link's time-outs ended", failure))
-        binding = Deferred.fromCoroutine(self._channel.begin(self))
-        binding.addErrback(lambda failure: self.log.failure("A link can't bind", failure))
-
-    def bind(self) -> Deferred[None]:
-        """Bind; fails with :class:`BindRefused` or :class:`ConnectionClosed`."""
-        options = self._channel.options
-        self.session.request(
-            self._bind(
-                system_id=options.system_id.encode("latin-1"),
-                password=options.password.encode("latin-1"),
-                system_type=options.system_type.encode("latin-1"),
-            ),
-            None,
-            self.clock.seconds(),
-        )
-        self._bound = Deferred()
-        self.flush()
-        return self._bound
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        """Return what the operator has not answered for: it is sent again, and first."""
-        self._stopping = True
-        if self._ticking.running:
-            self._ticking.stop()
-        self._channel.lost(self)
-        self.session.abandon()
-        sending, self._sending = self._sending, {}
-        self._segments.clear()
-        for message in reversed(sending.values()):
-            self._channel.outbox.put_back(message)
-        if self._bound is not None:
-            bound, self._bound = self._bound, None
-            bound.errback(ConnectionClosed("the connection was lost before the bind was answered"))
-        self._fire_drained()
-
-    def fill(self) -> None:
-        """Send as much as waits and fits in the window."""
-        if self._stopping or self.session.state not in (State.BOUND_TX, State.BOUND_TRX):
-            return
-        now = self.clock.seconds()
-        if now < self._rest_until:
-            return
-        self._throttled = 0
-        session, outbox = self.session, self._channel.outbox
-        window, tlvs = self._channel.options.window, self._channel.options.tlvs
-        # What isn't on disk as sent is still in the window: after a crash no more than that is sent twice.
-        while session.outstanding + outbox.unsettled < window or (self._segments and not session.outstanding):
-            if not self._segments:
-                message = outbox.take()
-                if message is None:
-                    break
-                self._sending[message.id] = message
-                if message.segments == 1:
-                    self._segments.append((message, 0))
-                else:
-                    taken = message.taken or {}
-                    self._segments.extend(
-                        (message, number) for number in range(1, message.segments + 1) if number not in taken
-                    )
-                continue
-            segment = self._segments.popleft()
-            session.request(submit_pdu(*segment, now, tlvs), segment, now)
-        self.flush_soon()
-
-    def stop(self) -> Deferred[None]:
-        """Send nothing more, wait for the answers to what is sent, and unbind; fires when that is done."""
-        self._stopping = True
-        drained: Deferred[None] = Deferred()
-        self._drained = drained
-        timer = self.clock.callLater(FAREWELL, self._give_up)
-        if self.session.outstanding == 0:
-            self.session.unbind(self.clock.seconds())
-            self.flush()
-
-        def done(result: None) -> None:
-            if timer.active():
-                timer.cancel()
-
-        return drained.addBoth(done)
-
-    def _give_up(self) -> None:
-        self.close()
-        self._fire_drained()
-
-    def _fire_drained(self) -> None:
-        if self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
-
-    def act(self, events: list[Event], now: float) -> None:
-        """Deal with what the operator answers and reports, and send what fits the window now."""
-        for event in events:
-            match event:
-                case Answer(context=None):
-                    self._bind_answered(event)
-                case Answer(context=(Message() as message, int(number)), response=response):
-                    self._answered(message, number, response)
-                case DeliverSm() | DataSm():
-                    self._received(event)
-                case Unanswered():
-                    self.log.warn("Channel {name}: a response never came", name=self._channel.name)
-                    self.close()
-                case Broken(reason=reason):
-                    self.log.warn("Channel {name}: {reason}", name=self._channel.name, reason=reason)
-                    self.close()
-                case Unbound():
-                    self.close()
-                case _:
-                    pass  # alert_notification and outbind ask for nothing.
-        self.fill()
-
-    def _bind_answered(self, answer: Answer) -> None:
-        assert self._bound is not None
-        bound, self._bound = self._bound, None
-        if answer.response.command_status == status.ESME_ROK:
-            bound.callback(None)
-        else:
-            bound.errback(BindRefused(status.name(answer.response.command_status)))
-
-    def _answered(self, message: Message, number: int, response: Pdu) -> None:
-        """Take the operator's answer to a segment."""
-        outbox = self._channel.outbox
-        if isinstance(response, SubmitSmResp) and response.command_status == status.ESME_ROK:
-            self._rest = FIRST_REST
-            outbox.taken(message, number, response.message_id.decode("latin-1"))
-            if number == 0 or len(message.taken or ()) == message.segments:
-                self._sending.pop(message.id, None)
-        elif response.command_status in THROTTLED and message.id in self._sending:
-            self._segments.insert(self._throttled, (message, number))
-            self._throttled += 1
-            if self.clock.seconds() >= self._rest_until:  # A whole window may say it at once.
-                self._rest_until = self.clock.seconds() + self._rest
-                self.clock.callLater(self._rest, self.fill)
-                self._rest = min(self._rest * 2, LAST_REST)
-        elif self._sending.pop(message.id, None) is not None:
-            self._segments = deque(one for one in self._segments if one[0] is not message)
-            temporary, error = refusal(response.command_status)
-            outbox.refused(message, temporary=temporary, error=error)
-        if self._stopping and self.session.outstanding == 0:
-            self.session.unbind(self.clock.seconds())
-
-    def _received(self, pdu: DeliverSm | DataSm) -> None:
-        """Take a receipt, or a message from a subscriber; it is acknowledged once it is on disk."""
-        parsed = receipt.parse(pdu)
-        if parsed is None:
-            self._take(pdu)
-        elif not parsed.final:
-            self._channel.outbox.on_the_way(parsed.message_id, outcome(parsed).error)
-            self._respond(pdu, status.ESME_ROK)
-        else:
-            self._channel.outbox.receipt(
-                parsed.message_id, outcome(parsed), lambda: self._respond(pdu, status.ESME_ROK)
-            )
-
-    def _take(self, pdu: DeliverSm | DataSm) -> None:
-        """Take a message from a subscriber, or let the operator keep it for the time being."""
-
-        def answer(on_disk: bool) -> None:
-            self._respond(pdu, status.ESME_ROK if on_disk else status.ESME_RX_T_APPN)
-
-        try:
-            self._channel.inbox.take(self._channel.outbox.channel_id, original(pdu), answer)
-        except Unowned:
-            self._respond(pdu, status.ESME_RX_R_APPN)
-        except TooLong as error:
-            self._respond(pdu, error.status)
-        except (Overloaded, StoreUnavailable):
-            self._respond(pdu, status.ESME_RX_T_APPN)
-
-    def _respond(self, pdu: DeliverSm | DataSm, command_status: int) -> None:
-        kind = DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp
-        self.session.respond(kind(pdu.sequence_number, command_status))
-        self.flush_soon()
-
-
 class SmppChannel(Service):
-    """Keeps an operator's SMSC bound, and reconnects with growing pauses when it is lost."""
+    """Keeps an operator's SMSC bound, and reconnects with growing pauses when it is lost.
+
+    All binds share the channel's rate, and its rests when the operator throttles one of them.
+    """
 
     log = Logger()
 
@@ -297,13 +72,23 @@ class SmppChannel(Service):
     ) -> None:
         self.setName(name)
         self.options = options
+        self.dialect = options.dialect()
+        self.ids = OperatorIds(options.ids)
         self.outbox = outbox
         self.inbox = inbox
         self.clock = clock
         self.limits = limits
-        binds = (BindTransceiver,) if options.bind == "transceiver" else (BindTransmitter, BindReceiver)
-        self._clients = [self._client(endpoint, bind) for bind in binds]
+        kinds: tuple[type[Bind], ...]
+        kinds = (BindTransceiver,) if options.bind == "transceiver" else (BindTransmitter, BindReceiver)
+        self._clients = [self._client(endpoint, kind) for kind in kinds * options.sessions]
         self._links: set[Link] = set()
+        self._senders: deque[Link] = deque()
+        self._rest = FIRST_REST
+        self._rest_until = 0.0
+        self._rested = True
+        self._free_at = 0.0
+        self._again: IDelayedCall | None = None
+        self._reference = int(clock.seconds() * 10) & LATEST_REFERENCE
 
     def startService(self) -> None:
         """Begin to connect."""
@@ -317,27 +102,12 @@ class SmppChannel(Service):
         self.outbox.attach(None)
         return Deferred.fromCoroutine(self._stop())
 
-    def lost(self, link: Link) -> None:
-        """Count a link out; what waits, waits."""
-        if link in self._links:
-            self._links.discard(link)
-            if link.sends:
-                self.outbox.attach(None)
-            if self.running:
-                self.log.warn("Channel {name} has lost its {bind}", name=self.name, bind=link.kind)
-            else:
-                self.log.info("Channel {name} has ended its {bind}", name=self.name, bind=link.kind)
-
     async def _stop(self) -> None:
         await DeferredList([link.stop() for link in self._links])
         for client in self._clients:
             await client.stopService()
-
-    def _client(self, endpoint: IStreamClientEndpoint, bind: type[Bind]) -> ClientService:
-        pauses = Pauses()
-        factory = Factory.forProtocol(lambda: Link(self, bind, pauses))
-        factory.noisy = False
-        return ClientService(_Dialling(self, endpoint), factory, retryPolicy=pauses, clock=self.clock)
+        if self._again is not None and self._again.active():
+            self._again.cancel()
 
     async def begin(self, link: Link) -> None:
         """Bind a new connection; a failure ends it, so that its client waits and connects again."""
@@ -351,7 +121,93 @@ class SmppChannel(Service):
         link.pauses.attempts = 0
         self._links.add(link)
         if link.sends:
-            self.outbox.attach(link.fill)
+            self._senders.append(link)
+            self.outbox.attach(self.fill)
+
+    def lost(self, link: Link) -> None:
+        """Count a link out; what waits, waits."""
+        if link not in self._links:
+            return
+        self._links.discard(link)
+        if link.sends:
+            self._senders.remove(link)
+            if not self._senders:
+                self.outbox.attach(None)
+        if self.running:
+            self.log.warn("Channel {name} has lost its {bind}", name=self.name, bind=link.kind)
+        else:
+            self.log.info("Channel {name} has ended its {bind}", name=self.name, bind=link.kind)
+
+    def fill(self) -> None:
+        """Send as much as waits and fits in the windows, on each bind in its turn."""
+        now = self.clock.seconds()
+        if now < self._rest_until:
+            return
+        outbox, window, rate = self.outbox, self.options.window, self.options.rate
+        ready = deque(link for link in self._senders if link.ready)
+        if not self._rested:
+            self._rested = True
+            for link in ready:
+                link.begin_anew()
+        # What isn't on disk as sent is still in the window: after a crash no more than that is sent twice.
+        room = window * len(ready) - outbox.unsettled - sum(link.session.outstanding for link in ready)
+        while ready:
+            link = ready[0]
+            outstanding = link.session.outstanding
+            if outstanding >= window or (room <= 0 and (outstanding or not link.begun)):
+                ready.popleft()
+                continue
+            if rate and self._free_at > now:
+                self._fill_later(self._free_at - now)
+                break
+            if not link.begun:
+                message = outbox.take()
+                if message is None:
+                    ready.popleft()  # Another one may still have segments to send.
+                    continue
+                link.take(message)
+                continue
+            link.submit(now)
+            room -= 1
+            if rate:
+                self._free_at = max(self._free_at, now - BURST) + 1 / rate
+            if not link.begun:
+                ready.rotate(-1)
+        if len(self._senders) > 1:
+            self._senders.rotate(-1)
+
+    def rest(self) -> None:
+        """Send nothing for a while: the operator says that it is too much."""
+        now = self.clock.seconds()
+        if now >= self._rest_until:  # A whole window may say it at once.
+            self._rest_until = now + self._rest
+            self._rested = False
+            self._fill_later(self._rest)
+            self._rest = min(self._rest * 2, LAST_REST)
+
+    def taken_again(self) -> None:
+        """Take note that the operator takes messages: the next rest is a short one."""
+        self._rest = FIRST_REST
+
+    def next_reference(self) -> int | None:
+        """Return our number for the next segment, if receipts name it by that."""
+        if not self.dialect.by_reference:
+            return None
+        self._reference = (self._reference + 1) & LATEST_REFERENCE
+        return self._reference
+
+    def _fill_later(self, seconds: float) -> None:
+        due_at = self.clock.seconds() + seconds
+        if self._again is None or not self._again.active():
+            self._again = self.clock.callLater(seconds, self.fill)
+        elif self._again.getTime() > due_at:
+            self._again.reset(seconds)
+
+    def _client(self, endpoint: IStreamClientEndpoint, bind: type[Bind]) -> ClientService:
+        pauses = Pauses()
+        factory = Factory.forProtocol(lambda: Link(self, bind, pauses))
+        factory.noisy = False
+        return ClientService(_Dialling(self, endpoint), factory, retryPolicy=pauses, clock=self.clock)
 
 
 @implementer(IStreamClientEndpoint)

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
+from smsd.channels.dialect import PLAIN, Dialect, Errors, Kind, Long, Passed, Validity
 from smsd.services.ids import SEQUENCE_BITS
 from smsd.services.statuses import (
     DELIVERED_TO_HANDSET,
     EXPIRED_EXPIRED,
     EXPIRED_UNKNOWN,
-    GSM_ERRORS,
     MESSAGE_CANCELED,
     NO_ERROR,
     PENDING_WAITING_DELIVERY,
-    SYSTEM_FAILURE,
     UNDELIVERABLE_NOT_DELIVERED,
     UNDELIVERABLE_REJECTED_OPERATOR,
     UNKNOWN_ERROR,
-    UNKNOWN_SUBSCRIBER,
     VALIDITY_EXPIRED,
 )
 from smsd.services.tracking import Outcome
-from smsd.smpp import status, times
+from smsd.smpp import times
 from smsd.smpp.pdu import SubmitSm
 from smsd.smpp.receipt import ParsedReceipt
-from smsd.smpp.tlv import MESSAGE_PAYLOAD, MessageState
-from smsd.sms.segments import split
+from smsd.smpp.tlv import (
+    MESSAGE_PAYLOAD,
+    SAR_MSG_REF_NUM,
+    SAR_SEGMENT_SEQNUM,
+    SAR_TOTAL_SEGMENTS,
+    USER_MESSAGE_REFERENCE,
+    MessageState,
+    Tlvs,
+)
+from smsd.sms.segments import parts, split
+from smsd.sms.udh import with_length
 from smsd.store.messages import Message
 
+ALPHANUMERIC = 5
+"""The type of number of a sender in letters (5.2.5)."""
 UDHI = 0x40
 RECEIPT_WANTED = 1
 FIRST_OF_VENDORS = 0x1400
 """The tags from here on are vendors' own (5.3.1); SMPP 3.4's are all below."""
 SHORT_MESSAGE = 254
 """How many octets fit short_message; more take message_payload (5.2.21)."""
-
-TEMPORARY = frozenset({status.ESME_RSYSERR, status.ESME_RX_T_APPN, status.ESME_RSUBMITFAIL})
-"""An operator's refusals after which another attempt, later, may succeed."""
-ERRORS = {
-    status.ESME_RINVDSTADR: UNKNOWN_SUBSCRIBER,
-    status.ESME_RSYSERR: SYSTEM_FAILURE,
-    status.ESME_RX_T_APPN: SYSTEM_FAILURE,
-}
-"""The GSM error that a refusal amounts to; others are unknown errors."""
 
 _STATUSES = {
     MessageState.DELIVERED: DELIVERED_TO_HANDSET,
@@ -58,45 +58,84 @@ _DEFAULT_ERRORS = {
     MessageState.ENROUTE: NO_ERROR,
     MessageState.ACCEPTED: NO_ERROR,
 }
-_GSM_NETWORK = 3
 
 
-def submit_pdu(message: Message, number: int, now: float, passed_on: str = "all") -> SubmitSm:
+def submit_pdu(
+    message: Message, number: int, now: float, dialect: Dialect = PLAIN, reference: int | None = None
+) -> SubmitSm:
     """Return the submit_sm of a message's only segment (0), or of one of several (1 to n).
 
-    Of the client's TLVs ``all`` are passed on, the ``standard`` ones, or ``none``.
+    Number 0 of a message of several segments is all of it, in message_payload. A ``reference`` goes along as
+    user_message_reference (5.3.2.17).
     """
     content = message.content
-    esm_class = content.esm_class
-    if number or content.udh:
-        segments = split(content.body, content.data_coding, content.udh, _reference(message.id))
-        body = segments[max(number, 1) - 1]
-        esm_class |= UDHI
-    else:
-        body = content.body
-    tlvs = content.tlvs
-    if tlvs and passed_on != "all":
-        tlvs = tuple(one for one in tlvs if passed_on == "standard" and one[0] < FIRST_OF_VENDORS)
-    if len(body) > SHORT_MESSAGE:
+    body, esm_class, tlvs = _user_data(message, number, dialect.long)
+    if len(body) > SHORT_MESSAGE or (not number and message.segments > 1):
         tlvs = (*tlvs, (MESSAGE_PAYLOAD, body))
         body = b""
+    if content.tlvs:
+        tlvs = (*_passed_on(content.tlvs, dialect.tlvs), *tlvs)
+    if reference is not None:
+        others = tuple(one for one in tlvs if one[0] != USER_MESSAGE_REFERENCE)
+        tlvs = (*others, (USER_MESSAGE_REFERENCE, reference.to_bytes(2, "big")))
+    source = Kind(content.source_ton, content.source_npi)
+    if content.source_ton == ALPHANUMERIC:
+        source = dialect.alphanumeric or source
+    elif message.source:
+        source = dialect.numeric or source
+    destination = dialect.destination or Kind(content.destination_ton, content.destination_npi)
     return SubmitSm(
         service_type=content.service_type.encode("latin-1"),
-        source_addr_ton=content.source_ton,
-        source_addr_npi=content.source_npi,
+        source_addr_ton=source.ton,
+        source_addr_npi=source.npi,
         source_addr=message.source.encode("latin-1"),
-        dest_addr_ton=content.destination_ton,
-        dest_addr_npi=content.destination_npi,
+        dest_addr_ton=destination.ton,
+        dest_addr_npi=destination.npi,
         destination_addr=message.destination.encode("latin-1"),
         esm_class=esm_class,
         protocol_id=content.protocol_id,
         priority_flag=message.priority,
-        validity_period=times.relative(max(1.0, message.expires_at - now)),
+        validity_period=_validity(message.expires_at, now, dialect.validity),
         registered_delivery=RECEIPT_WANTED,
-        data_coding=content.data_coding,
+        data_coding=dialect.codings.get(content.data_coding, content.data_coding),
         short_message=body,
         tlvs=tlvs,
     )
+
+
+def _user_data(message: Message, number: int, long: Long) -> tuple[bytes, int, Tlvs]:
+    """Return what a submit_sm carries of a message, its esm_class, and the TLVs that number a segment."""
+    content = message.content
+    body, udh, esm_class = content.body, content.udh, content.esm_class
+    if not number and not udh:
+        return body, esm_class, ()
+    if not number and message.segments > 1:
+        return with_length(udh) + body, esm_class | UDHI, ()
+    reference = _reference(message.id)
+    if number and long == "sar":
+        pieces = parts(body, content.data_coding, udh)
+        places = ((SAR_MSG_REF_NUM, reference, 2), (SAR_TOTAL_SEGMENTS, len(pieces), 1))
+        tlvs = tuple(
+            (tag, value.to_bytes(width, "big"))
+            for tag, value, width in (*places, (SAR_SEGMENT_SEQNUM, number, 1))
+        )
+        piece = pieces[number - 1]
+        return (with_length(udh) + piece, esm_class | UDHI, tlvs) if udh else (piece, esm_class, tlvs)
+    segments = split(body, content.data_coding, udh, reference)
+    return segments[max(number, 1) - 1], esm_class | UDHI, ()
+
+
+def _passed_on(tlvs: Tlvs, passed: Passed) -> Tlvs:
+    """Return those of a client's TLVs that the operator gets."""
+    if passed == "all":
+        return tlvs
+    return tuple(one for one in tlvs if passed == "standard" and one[0] < FIRST_OF_VENDORS)
+
+
+def _validity(expires_at: float, now: float, form: Validity) -> bytes:
+    if form == "none":
+        return b""
+    return times.absolute(expires_at) if form == "absolute" else times.relative(max(1.0, expires_at - now))
 
 
 def _reference(message_id: int) -> int:
@@ -104,26 +143,10 @@ def _reference(message_id: int) -> int:
     return ((message_id >> SEQUENCE_BITS) + message_id) & 0xFF
 
 
-def refusal(command_status: int) -> tuple[bool, int]:
-    """Return whether a refusal is only for the time being, and the GSM error it amounts to."""
-    return command_status in TEMPORARY, ERRORS.get(command_status, UNKNOWN_ERROR)
-
-
-def outcome(receipt: ParsedReceipt) -> Outcome:
+def outcome(receipt: ParsedReceipt, errors: Errors = PLAIN.errors) -> Outcome:
     """Return what a receipt says: a message status and a GSM error code."""
     state = MessageState(receipt.state)
     if state == MessageState.DELIVERED:
         return Outcome(DELIVERED_TO_HANDSET, NO_ERROR)
-    return Outcome(_STATUSES[state], _error(receipt) or _DEFAULT_ERRORS.get(state, UNKNOWN_ERROR))
-
-
-def _error(receipt: ParsedReceipt) -> int:
-    """Return the receipt's GSM error code, 0 if it has none that is known."""
-    network = receipt.network_error
-    if network is not None and len(network) == 3 and network[0] == _GSM_NETWORK:
-        code = int.from_bytes(network[1:], "big")
-        if code in GSM_ERRORS:
-            return code
-    if receipt.error.isascii() and receipt.error.isdigit() and int(receipt.error) in GSM_ERRORS:
-        return int(receipt.error)
-    return NO_ERROR
+    error = errors.of_receipt(receipt) or _DEFAULT_ERRORS.get(state, UNKNOWN_ERROR)
+    return Outcome(_STATUSES[state], error)

@@ -7,6 +7,7 @@ import click
 from smsd.cli.accounts import account
 from smsd.cli.channels import channel
 from smsd.cli.numbers import number
+from smsd.cli.pushes import push
 from smsd.cli.receipts import receipt
 from smsd.cli.received import received
 from smsd.cli.routes import route
@@ -21,5 +22,5 @@ def main(context: click.Context, config: str | None) -> None:
     context.obj = config
 
 
-for group in (account, channel, route, number, receipt, received):
+for group in (account, channel, route, number, receipt, received, push):
     main.add_command(group)

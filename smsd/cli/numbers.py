@@ -8,10 +8,17 @@ import click
 
 from smsd.cli.work import changes_of, run, table
 from smsd.services.administration import Administration
-from smsd.services.numbers import DELIVERIES, INBOX
+from smsd.services.numbers import DELIVERIES, INBOX, PUSH
+from smsd.services.push_urls import METHODS
+from smsd.services.pushing import shown
+from smsd.store.settings import Number
 
 _keyword = click.option("--keyword", default="", help="The first word of the texts meant (default: no word).")
 _deliveries = click.Choice(DELIVERIES)
+_methods = click.Choice(METHODS)
+_DELIVERY = "By SMPP, fetched over HTTP, or pushed to a URL."
+_URL = "Where messages are pushed to, such as 'https://client.example/sms?who=%sender%&what=%text%'."
+_METHOD = "How they are pushed."
 
 
 @click.group()
@@ -30,7 +37,7 @@ def number_list(config: str | None) -> None:
         table(
             ("NUMBER", "KEYWORD", "ACCOUNT", "DELIVERY"),
             (
-                (one.number, one.keyword or "(any other)", accounts[one.account_id], one.delivery)
+                (one.number, one.keyword or "(any other)", accounts[one.account_id], _delivery(one))
                 for one in sorted(rows.numbers, key=lambda one: (one.number, one.keyword))
             ),
         )
@@ -38,19 +45,23 @@ def number_list(config: str | None) -> None:
     run(config, work)
 
 
+def _delivery(one: Number) -> str:
+    return f"{one.delivery}: {one.method} {shown(one.url)}" if one.delivery == PUSH else one.delivery
+
+
 @number.command("add")
 @click.argument("number")
 @click.argument("account")
 @_keyword
-@click.option(
-    "--delivery", type=_deliveries, default=INBOX, show_default=True, help="By SMPP, or fetched over HTTP."
-)
+@click.option("--delivery", type=_deliveries, default=INBOX, show_default=True, help=_DELIVERY)
+@click.option("--url", default="", help=_URL)
+@click.option("--method", type=_methods, default="GET", show_default=True, help=_METHOD)
 @click.pass_obj
-def number_add(config: str | None, /, number: str, account: str, keyword: str, delivery: str) -> None:
+def number_add(config: str | None, /, number: str, account: str, **given: str) -> None:
     """Give an account what subscribers send to a number: all, or what begins with a keyword."""
 
     async def work(administration: Administration) -> None:
-        await administration.add_number(number, account, keyword, delivery)
+        await administration.add_number(number, account, **given)
         click.echo(f"Number {number} is added.")
 
     run(config, work)
@@ -60,7 +71,9 @@ def number_add(config: str | None, /, number: str, account: str, keyword: str, d
 @click.argument("number")
 @_keyword
 @click.option("--account", help="Another account.")
-@click.option("--delivery", type=_deliveries, help="By SMPP, or fetched over HTTP.")
+@click.option("--delivery", type=_deliveries, help=_DELIVERY)
+@click.option("--url", help=_URL)
+@click.option("--method", type=_methods, help=_METHOD)
 @click.pass_obj
 def number_set(config: str | None, /, number: str, keyword: str, **given: Any) -> None:
     """Change who gets what is sent to a number from now on, and how."""

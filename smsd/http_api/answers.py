@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from smsd.http_api.dates import write_date
-from smsd.services.statuses import GSM_ERRORS, STATUSES
+from smsd.services.statuses import GSM_ERRORS, PENDING_WAITING_DELIVERY, STATUSES
 from smsd.store.links import Click as StoredClick
 from smsd.store.links import Rate as StoredRate
 from smsd.store.messages import Message
@@ -83,6 +83,10 @@ class Reports(msgspec.Struct, frozen=True):
     """The answer to ``GET /sms/1/reports``."""
 
     results: list[Report]
+
+
+class PushedReports(Reports, frozen=True):
+    """What is sent to a message's ``notifyUrl``."""
 
 
 class InboxMessage(msgspec.Struct, frozen=True):
@@ -215,6 +219,7 @@ XML_ROOTS: dict[type[msgspec.Struct], str] = {
     Sent: "SMSResponse",
     SentMessages: "SendSMSResponse",
     Reports: "SMSReportResponse",
+    PushedReports: "reportResponse",
     Inbox: "MOReportResponse",
     Previews: "PreviewResponse",
     Clicks: "ClickResponse",
@@ -252,6 +257,16 @@ def report_of(message: Message, currency: str) -> Report:
         message.content.callback_data or UNSET,
         STATUS_ANSWERS[message.status],
         ERROR_ANSWERS[message.error],
+    )
+
+
+def intermediate_report_of(message: Message, error: int, at: float, currency: str) -> Report:
+    """Return the report of an error that did not end a message."""
+    return msgspec.structs.replace(
+        report_of(message, currency),
+        doneAt=write_date(at),
+        status=STATUS_ANSWERS[PENDING_WAITING_DELIVERY],
+        error=ERROR_ANSWERS[error],
     )
 
 

@@ -100,4 +100,5 @@ def _content(sender: str, encoded: Encoded, esm_class: int, options: Options) ->
         encoded.body,
         encoded.udh,
         callback_data=options.callbackData,
+        notify=options.notify,
     )

@@ -12,11 +12,14 @@ import msgspec
 from msgspec import Meta
 
 from smsd.http_api.dates import read_date
+from smsd.services.push_urls import checked
+from smsd.store.messages import Notify
 
 Id = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f,]*$")]
 """An id that a client gives: queries separate several by commas."""
 Octet = Annotated[int, Meta(ge=0, le=255)]
 LANGUAGES = "TR|ES|PT"
+CONTENT_TYPES = "application/json|application/xml"
 TRANSLITERATIONS = "TURKISH|GREEK|CYRILLIC|CENTRAL_EUROPEAN|NON_UNICODE"
 
 
@@ -38,6 +41,15 @@ class Octets:
         self.octets = octets
 
 
+class Url:
+    """Where a client wants to be told something."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 def read_value(kind: type, value: Any) -> Any:
     """Return the value of a type that JSON and XML don't have.
 
@@ -51,6 +63,8 @@ def read_value(kind: type, value: Any) -> Any:
         if not re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", digits):
             raise ValueError("Expected pairs of hexadecimal digits")
         return Octets(bytes.fromhex(digits))
+    if kind is Url:
+        return Url(checked(value if isinstance(value, str) else ""))
     raise TypeError(f"{kind} can't be read")
 
 
@@ -97,6 +111,7 @@ class Options(NamedTuple):
     callbackData: str = ""
     validityPeriod: int = 0
     sendAt: float | None = None
+    notify: Notify | None = None
 
 
 PLAIN = Options()
@@ -139,6 +154,9 @@ class _Full(msgspec.Struct, frozen=True, kw_only=True):
     callbackData: Annotated[str, Meta(max_length=4000)] = ""
     validityPeriod: Annotated[int, Meta(ge=0)] = 0
     sendAt: Moment | None = None
+    notifyUrl: Url | None = None
+    notifyContentType: Annotated[str, Meta(pattern=f"^({CONTENT_TYPES})$")] = "application/json"
+    intermediateReport: bool = False
 
     def destinations(self) -> list[Destination]:
         """Return the destinations; a message without any has one that is empty."""
@@ -147,11 +165,16 @@ class _Full(msgspec.Struct, frozen=True, kw_only=True):
     def options(self) -> Options:
         """Return what else is asked for."""
         sent_at = self.sendAt.seconds if self.sendAt is not None else None
+        notify = None
+        if self.notifyUrl is not None:
+            xml = self.notifyContentType == "application/xml"
+            notify = Notify(self.notifyUrl.text, xml, self.intermediateReport)
         return Options(
             flash=self.flash,
             callbackData=self.callbackData,
             validityPeriod=self.validityPeriod,
             sendAt=sent_at,
+            notify=notify,
         )
 
 

@@ -218,7 +218,7 @@ class Sending:
             for destination in message.destinations:
                 content, tracked = message.tracked.next() if message.tracked else (message.content, None)
                 client_id, refusal = destination.messageId, message.refusal
-                report = Report.FETCH
+                report = Report.FETCH if message.options.notify is None else Report.PUSH
                 if client_id is not None and client_id in used:
                     # Its report would be taken for that of the message that has the id.
                     client_id, refusal, report = None, REJECTED_DUPLICATE_MESSAGE_ID, Report.NONE

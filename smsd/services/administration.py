@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from smsd.services.charging import MICROS
@@ -16,12 +17,19 @@ from smsd.services.columns import (
     number_columns,
     route_columns,
 )
+from smsd.services.ids import first_of
+from smsd.services.numbers import INBOX, PUSH, Numbers
+from smsd.services.push_urls import push_of
 from smsd.services.routing import ALPHABETS
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine, StoreRefused
-from smsd.store.messages import Message, Messages
+from smsd.store.messages import Message, Messages, State
+from smsd.store.pushes import Pushes, Waiting, report_push
 from smsd.store.received import Received, ReceivedMessages
 from smsd.store.settings import Account, Channel, Number, Route, Rows, SettingsTables, Value
+
+AT_ONCE = 1000
+"""How many reports are asked for in a transaction."""
 
 
 class Administration:
@@ -31,6 +39,7 @@ class Administration:
         self._tables = SettingsTables(engine)
         self._messages = Messages(engine)
         self._received = ReceivedMessages(engine)
+        self._pushes = Pushes(engine)
         self._credit = Credit(engine)
 
     async def rows(self) -> Rows:
@@ -69,6 +78,42 @@ class Administration:
     async def retry_received(self, received_id: int | None = None) -> int:
         """Send a received message that was set aside again, or all of them; return how many."""
         return await self._received.retry(received_id)
+
+    async def pushes_waiting(self, limit: int) -> list[Waiting]:
+        """Return what waits to be pushed, by account and URL, the most first."""
+        return await self._pushes.waiting(limit)
+
+    async def push_again(self, ids: Sequence[int]) -> int:
+        """Push final reports or received messages once more, by their ids; return how many.
+
+        Only what has a URL is pushed: a message's ``notifyUrl``, a number's URL.
+        """
+        numbers = Numbers()
+        numbers.apply(await self.rows())
+        pushes = []
+        for message in await self._messages.by_ids(ids):
+            if message.content.notify is not None and message.state == State.FINAL:
+                pushes.append(report_push(message, message.done_at or message.accepted_at))
+        for received in await self._received.by_ids(ids):
+            owner = numbers.owner(received.destination, received.text)
+            if owner is not None and owner.account_id == received.account_id:
+                push = push_of(received, owner)
+                if push is not None:
+                    pushes.append(push)
+        return await self._pushes.once_more(pushes)
+
+    async def push_again_since(self, system_id: str, since: float, until: float) -> int:
+        """Push the reports of what an account handed in in a span of time once more; return how many.
+
+        Raises:
+            SettingError: if there is no such account.
+        """
+        account = await self.account(system_id)
+        count, last, until_id = 0, first_of(since) - 1, first_of(until)
+        while ids := await self._messages.final(account.id, last, until_id, AT_ONCE):
+            count += await self.push_again(ids)
+            last = ids[-1]
+        return count
 
     async def credit(self, system_id: str) -> Decimal | None:
         """Return what an account that pays in advance has left; ``None`` if it pays later.
@@ -196,13 +241,24 @@ class Administration:
         await self._route(number)
         await self._tables.delete("route", number)
 
-    async def add_number(self, number: str, account: str, keyword: str = "", delivery: str = "inbox") -> None:
+    async def add_number(
+        self,
+        number: str,
+        account: str,
+        keyword: str = "",
+        delivery: str = INBOX,
+        url: str = "",
+        method: str = "GET",
+    ) -> None:
         """Give an account what is sent to a number: all of it, or what begins with a keyword.
 
         Raises:
             SettingError: if a value won't do, or somebody has it.
         """
-        row = number_columns({"number": number, "keyword": keyword, "delivery": delivery})
+        row = number_columns(
+            {"number": number, "keyword": keyword, "delivery": delivery, "url": url, "method": method}
+        )
+        _has_url(row)
         row["account_id"] = (await self.account(account)).id
         await self._insert("number", row, f"a number {named(row['number'], row['keyword'])}")
 
@@ -212,6 +268,7 @@ class Administration:
         """Change whose a number is, or its delivery; raises as :meth:`add_number`."""
         found = await self.number(number, keyword)
         row = number_columns(columns)
+        _has_url({"delivery": found.delivery, "url": found.url} | row)
         if account is not None:
             row["account_id"] = (await self.account(account)).id
         if row:
@@ -257,3 +314,9 @@ class Administration:
             await self._tables.delete(table, number)
         except StoreRefused as error:
             raise SettingError(f"{otherwise}.") from error
+
+
+def _has_url(number: Mapping[str, Value]) -> None:
+    """See to it that a number whose messages are pushed says where to; raises as :meth:`add_number`."""
+    if number["delivery"] == PUSH and not number["url"]:
+        raise SettingError("A number whose delivery is push needs a URL.")

@@ -11,6 +11,7 @@ from smsd.numbering.addresses import number as digits
 from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS
 from smsd.services.numbers import DELIVERIES, keyword_of
+from smsd.services.push_urls import METHODS, checked
 from smsd.services.routing import ALPHABETS
 from smsd.store.settings import Value
 
@@ -127,6 +128,13 @@ def number_columns(columns: dict[str, Value]) -> dict[str, Value]:
         row["keyword"] = keyword_of(str(row["keyword"]))
     if "delivery" in row and row["delivery"] not in DELIVERIES:
         raise SettingError(f"A delivery is one of {', '.join(DELIVERIES)}: not {row['delivery']!r}.")
+    if "method" in row and row["method"] not in METHODS:
+        raise SettingError(f"A method is one of {', '.join(METHODS)}: not {row['method']!r}.")
+    if row.get("url"):
+        try:
+            row["url"] = checked(str(row["url"]))
+        except ValueError as error:
+            raise SettingError(f"{error}: not {row['url']!r}.") from None
     return row
 
 

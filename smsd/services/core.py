@@ -21,6 +21,7 @@ from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
 from smsd.services.links import Links
+from smsd.services.pushing import Pushing
 from smsd.services.reports import Reports
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
@@ -31,6 +32,7 @@ from smsd.store.engine import Engine
 from smsd.store.journal import Journal
 from smsd.store.links import LinkChanges, LinkRows
 from smsd.store.messages import Messages
+from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
 
 
@@ -73,24 +75,39 @@ class Core:
         self.charging = Charging(Credit(engine), clock)
         self.journal.debited = self.charging.debited
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
-        self.reports = Reports(self.journal, self.messages, self.deliveries, self.backlog, self.ids, clock)
+        self.pushing = Pushing(Pushes(engine), PushChanges(self.journal), clock)
+        self.reports = Reports(
+            self.journal, self.messages, self.deliveries, self.pushing, self.backlog, self.ids, clock
+        )
         self.link_rows = LinkRows(engine)
-        self.links = Links(self.link_rows, LinkChanges(self.journal), self.ids, clock, short_links)
+        self.links = Links(
+            self.link_rows, LinkChanges(self.journal), self.pushing, self.ids, clock, short_links
+        )
         self.reports.ended = self.links.ended
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
         self.dispatch = Dispatch(
             self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
         )
         self.submission = Submission(
-            self.routing, self.ids, self.journal, self.dispatch, self.backlog, self.charging, clock
+            self.routing,
+            self.ids,
+            self.journal,
+            self.dispatch,
+            self.backlog,
+            self.charging,
+            self.pushing,
+            clock,
         )
         self.gathering = Gathering(
             self.submission, self.journal, self.dispatch, self.backlog, self.charging, self.reports, clock
         )
         self.received = ReceivedMessages(engine)
-        self.inbox = Inbox(self.received, ReceivedChanges(self.journal), self.deliveries, self.ids, clock)
+        self.inbox = Inbox(
+            self.received, ReceivedChanges(self.journal), self.deliveries, self.pushing, self.ids, clock
+        )
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
-        for user in (self.accounts, self.routing, self.charging, self.deliveries, self.inbox):
+        users = (self.accounts, self.routing, self.charging, self.deliveries, self.inbox, self.pushing)
+        for user in users:
             self.settings.use(user.apply)
 
     async def resume(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -11,6 +11,8 @@ from smsd.services.backlog import Backlog
 from smsd.services.reports import Reports
 from smsd.services.statuses import (
     EXPIRED_EXPIRED,
+    NO_RESPONSE,
+    UNDELIVERABLE_NOT_DELIVERED,
     UNDELIVERABLE_REJECTED_OPERATOR,
     VALIDITY_EXPIRED,
 )
@@ -133,13 +135,17 @@ class Outbox:
         self._window_of(message).put_back(message)
         self._ready(message.account_id)
 
-    def receipt(self, operator_id: str, outcome: Outcome, acknowledge: Callable[[], None]) -> None:
-        """Take the operator's word on the end of a segment."""
-        self._tracking.receipt(self.channel_id, operator_id, outcome, acknowledge)
+    def receipt(self, operator_ids: Sequence[str], outcome: Outcome, acknowledge: Callable[[], None]) -> None:
+        """Take the operator's word on the end of a segment: the first of these names that is known."""
+        self._tracking.receipt(self.channel_id, operator_ids, outcome, acknowledge)
 
-    def on_the_way(self, operator_id: str, error: int) -> None:
+    def on_the_way(self, operator_ids: Sequence[str], error: int) -> None:
         """Take the operator's word that a segment is not delivered yet."""
-        self._tracking.on_the_way(self.channel_id, operator_id, error)
+        self._tracking.on_the_way(self.channel_id, operator_ids, error)
+
+    def unanswered(self, message: Message) -> None:
+        """Take note that the operator never said whether it has a message, which is not to be sent twice."""
+        self._end(message, UNDELIVERABLE_NOT_DELIVERED, NO_RESPONSE)
 
     def _sent(self, message: Message) -> None:
         """Take note that the operator has taken all of a message."""

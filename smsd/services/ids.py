@@ -23,9 +23,10 @@ class MessageIds:
 
     def next(self) -> int:
         """Return a new id."""
-        self.newest = max(self.newest + 1, self.first_of(self._clock.seconds()))
+        self.newest = max(self.newest + 1, first_of(self._clock.seconds()))
         return self.newest
 
-    def first_of(self, time: float) -> int:
-        """Return the lowest id that a time can have; unless a clock stepped back, later ones are higher."""
-        return int((time - EPOCH) * 1000) << SEQUENCE_BITS
+
+def first_of(time: float) -> int:
+    """Return the lowest id that a time can have; unless a clock stepped back, later ones are higher."""
+    return int((time - EPOCH) * 1000) << SEQUENCE_BITS

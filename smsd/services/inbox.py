@@ -9,11 +9,14 @@ from twisted.logger import Logger
 
 from smsd.numbering.addresses import number as digits
 from smsd.services.deliveries import Deliveries, Kind
-from smsd.services.ids import MessageIds
-from smsd.services.numbers import SMPP, Numbers
+from smsd.services.ids import MessageIds, first_of
+from smsd.services.numbers import INBOX, PUSH, SMPP, Numbers
 from smsd.services.originals import joined, text, whole_text
+from smsd.services.push_urls import push_of
+from smsd.services.pushing import Pushing
 from smsd.sms.reassembly import Reassembly, Whole
 from smsd.sms.udh import Concatenation
+from smsd.store.pushes import Push, storing
 from smsd.store.received import Original, Received, ReceivedChanges, ReceivedMessages, State
 from smsd.store.settings import Number, Rows
 
@@ -27,6 +30,9 @@ SEGMENTS = 50_000
 """How many segments may wait for others at once."""
 QUIET = 60.0
 """Seconds that pass at least between two log lines about messages for nobody."""
+
+_STATES = {SMPP: State.WAITING, INBOX: State.INBOX, PUSH: State.PUSH}
+"""What a message becomes for each delivery of its number."""
 
 Key = tuple[str, str]
 """Who sends to which number."""
@@ -51,12 +57,14 @@ class Inbox:
         messages: ReceivedMessages,
         changes: ReceivedChanges,
         deliveries: Deliveries,
+        pushing: Pushing,
         ids: MessageIds,
         clock: IReactorTime,
     ) -> None:
         self._messages = messages
         self._changes = changes
         self._deliveries = deliveries
+        self._pushing = pushing
         self._ids = ids
         self._clock = clock
         self._numbers = Numbers()
@@ -87,7 +95,7 @@ class Inbox:
 
     async def resume(self) -> None:
         """Take up the segments that waited for others when the node last stopped, once numbers are known."""
-        lately = self._ids.first_of(self._clock.seconds() - MEMORY)
+        lately = first_of(self._clock.seconds() - MEMORY)
         self._complete = await self._messages.joined_since(lately)
         self._incomplete = await self._messages.segments()
         self._take_up()
@@ -122,29 +130,34 @@ class Inbox:
             None,
             original,
         )
-        stored: Callable[[Received], None] = self._gather
         place = original.place
-        if place is None:
-            received.text = text(original)
-            owner = self._numbers.owner(number, received.text)
-            if owner is None:
-                raise self._unowned(channel_id, number)
-            _give(received, owner)
-            stored = self._offer
-        else:
+        if place is not None:
             received.segments = place.total
             if self._reassembly.has(_key(received), place, _Segment(received), received.received_at):
                 answer(True)  # The one that came before is on disk.
                 return
+            received.id = self._ids.next()
+            self._changes.arrived(received, _Arrival(self._gather, answer))
+            return
+        received.text = text(original)
+        owner = self._numbers.owner(number, received.text)
+        if owner is None:
+            raise self._unowned(channel_id, number)
         received.id = self._ids.next()
-        self._changes.arrived(received, _Arrival(stored, answer))
+        _give(received, owner)
+        push = push_of(received, owner)
+        along = (storing(push),) if push is not None else ()
+        self._changes.arrived(received, _Arrival(lambda one: self._offer(one, push), answer), *along)
 
     async def fetch(self, account_id: int, limit: int) -> list[Received]:
         """Return messages that the account has not fetched yet, the oldest first; each is given once."""
         return await self._messages.fetch(account_id, limit, self._clock.seconds())
 
-    def _offer(self, received: Received) -> None:
-        if received.state == State.WAITING:
+    def _offer(self, received: Received, push: Push | None = None) -> None:
+        """Let the owner have a message that is on disk, unless it is to be fetched."""
+        if push is not None:
+            self._pushing.offer(push)
+        elif received.state == State.WAITING:
             self._deliveries.offer(received.account_id, received)
 
     def _gather(self, received: Received) -> None:
@@ -194,12 +207,17 @@ class Inbox:
             )
             for one in came:
                 one.state = State.JOINED
+        push = push_of(made, owner) if made is not None and owner is not None else None
 
         def on_disk() -> None:
             for one in came:
                 self._offer(one)
+            if made is not None:
+                self._offer(made, push)
 
-        self._changes.claimed(came, made, self._clock.seconds(), on_disk)
+        self._changes.claimed(
+            came, made, self._clock.seconds(), on_disk, *(storing(push),) if push is not None else ()
+        )
 
     def _wait(self) -> None:
         """See to it that nobody waits longer than patience lasts."""
@@ -284,7 +302,7 @@ class _Segment:
 def _give(received: Received, owner: Number) -> None:
     """Make a message its owner's."""
     received.account_id, received.keyword = owner.account_id, owner.keyword
-    received.state = State.WAITING if owner.delivery == SMPP else State.INBOX
+    received.state = _STATES[owner.delivery]
 
 
 def _key(received: Received) -> Key:

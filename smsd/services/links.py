@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -12,11 +12,13 @@ from twisted.logger import Logger
 
 from smsd.numbering.prefixes import prefixes
 from smsd.services.ids import MessageIds
+from smsd.services.pushing import Pushing
 from smsd.services.statuses import DELIVERED_GROUP, STATUSES
 from smsd.sms.urls import token, token_length
 from smsd.store.journal import Overloaded
 from smsd.store.links import Click, Link, LinkChanges, LinkRows, Rate, Which
 from smsd.store.messages import Message
+from smsd.store.pushes import click_push, storing
 
 REMEMBERED = 10_000
 """How many links are kept in memory, those that were opened last: some 10 megabytes at most."""
@@ -40,11 +42,18 @@ class Links:
     log = Logger()
 
     def __init__(
-        self, rows: LinkRows, changes: LinkChanges, ids: MessageIds, clock: IReactorTime, base: str
+        self,
+        rows: LinkRows,
+        changes: LinkChanges,
+        pushing: Pushing,
+        ids: MessageIds,
+        clock: IReactorTime,
+        base: str,
     ) -> None:
         """Make links that begin with ``base``; with none there is nothing to make them of."""
         self._rows = rows
         self._changes = changes
+        self._pushing = pushing
         self._ids = ids
         self._clock = clock
         self._base = base
@@ -55,8 +64,6 @@ class Links:
         self._looking = False
         self._lost = 0
         self._quiet_until = 0.0
-        self.listeners: list[Callable[[Click], None]] = []
-        """Who is told of each click of a person once it is on disk."""
 
     @property
     def can_shorten(self) -> bool:
@@ -95,7 +102,7 @@ class Links:
         return await waiting
 
     def opened(self, link: Link, os: str, machine: bool) -> None:
-        """Record that a link was opened; nobody waits for that.
+        """Record that a link was opened, and tell the client if a person has; nobody waits for that.
 
         Whoever opened it goes on while the click is on its way to disk: a database that is away keeps
         nobody from the page. What a crash loses are the clicks of the last moment.
@@ -127,7 +134,11 @@ class Links:
             link.process_key,
             link.type,
         )
-        self._changes.clicked(click, self._stored)
+        if machine or link.notify is None:
+            self._changes.clicked(click, (), _nothing)
+        else:
+            push = click_push(click, link.notify)
+            self._changes.clicked(click, (storing(push),), lambda _: self._pushing.offer(push))
 
     def ended(self, message: Message, status: int, done_at: float) -> None:
         """Count a tracked message that was delivered."""
@@ -188,11 +199,6 @@ class Links:
             self._known.popitem(last=False)
         return known
 
-    def _stored(self, click: Click) -> None:
-        if not click.machine:
-            for listener in self.listeners:
-                listener(click)
-
     def _lose(self) -> None:
         """Count a click that is not recorded, and say so now and then."""
         self._lost += 1
@@ -201,3 +207,7 @@ class Links:
             self.log.warn("Clicks that are not recorded, since too many wait: {count}", count=self._lost)
             self._lost = 0
             self._quiet_until = now + QUIET
+
+
+def _nothing(click: Click) -> None:
+    """Tell nobody of a click."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from smsd.store.settings import Number, Rows
 
-SMPP, INBOX = "smpp", "inbox"
-DELIVERIES = (SMPP, INBOX)
-"""How an account gets what is sent to its number: by its SMPP sessions, or when it fetches it over HTTP."""
+SMPP, INBOX, PUSH = "smpp", "inbox", "push"
+DELIVERIES = (SMPP, INBOX, PUSH)
+"""How an account gets what is sent to its number: by its SMPP sessions, fetched over HTTP, or at its URL."""
 
 
 class Numbers:

@@ -1,4 +1,4 @@
-"""The end of a message, and how its owner hears of it: a receipt over SMPP, or a report to be fetched."""
+"""The end of a message, and how its owner hears of it: by a receipt, or a report, pushed or fetched."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from twisted.internet.interfaces import IReactorTime
 from smsd.services.backlog import Backlog
 from smsd.services.deliveries import Deliveries, Kind
 from smsd.services.ids import MessageIds
+from smsd.services.pushing import Pushing
 from smsd.services.statuses import DELIVERED_GROUP, STATUSES
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Report, State
+from smsd.store.pushes import intermediate_push, report_push, storing
 
 INTERMEDIATE = 0x10
 """The bit of registered_delivery that asks for intermediate notifications (SMPP 3.4, 5.2.17)."""
@@ -37,6 +39,7 @@ class Reports:
         journal: Journal,
         messages: Messages,
         deliveries: Deliveries,
+        pushing: Pushing,
         backlog: Backlog,
         ids: MessageIds,
         clock: IReactorTime,
@@ -44,6 +47,7 @@ class Reports:
         self._journal = journal
         self._messages = messages
         self._deliveries = deliveries
+        self._pushing = pushing
         self._backlog = backlog
         self._ids = ids
         self._clock = clock
@@ -76,6 +80,8 @@ class Reports:
                     self._backlog.left(message.account_id)
                 if report == Report.RECEIPT:
                     self._deliveries.offer(message.account_id, message)
+                elif push is not None:
+                    self._pushing.offer(push)
             else:
                 # A commit whose answer was lost may have made it final: then only the table knows it is owed.
                 self._deliveries.look(message.account_id, Message)
@@ -83,6 +89,9 @@ class Reports:
                 after()
 
         self._journal.final(message.id, status, error, done_at, report, on_disk)
+        push = report_push(message, done_at) if report == Report.PUSH else None
+        if push is not None:
+            self._journal.change(*storing(push))
         self.ended(message, status, done_at)
 
     def waiting(self, message: Message, error: int) -> None:
@@ -90,6 +99,10 @@ class Reports:
         if message.report == Report.RECEIPT and message.content.registered_delivery & INTERMEDIATE:
             notice = Notice(self._ids.next(), message, error, self._clock.seconds())
             self._deliveries.offer(message.account_id, notice)
+        notify = message.content.notify
+        if notify is not None and notify.intermediate:
+            push = intermediate_push(self._ids.next(), message, error, self._clock.seconds())
+            self._journal.change(*storing(push), lambda _: self._pushing.offer(push))
 
     async def fetch(
         self, account_id: int, bulk_ids: Sequence[str], ids: Sequence[str], limit: int

@@ -13,6 +13,7 @@ from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough
 from smsd.services.dispatch import Dispatch
 from smsd.services.ids import MessageIds
+from smsd.services.pushing import Pushing
 from smsd.services.routing import Routing
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
@@ -29,8 +30,9 @@ from smsd.sms.coding import Encoded
 from smsd.sms.segments import MOST_SEGMENTS, TooLong, count
 from smsd.store.batch import Submitter
 from smsd.store.journal import Journal
-from smsd.store.links import Tracked
+from smsd.store.links import Tracked, changes_of
 from smsd.store.messages import Content, Message, Report, State
+from smsd.store.pushes import Push, report_push, storing
 from smsd.store.settings import Account, Route
 
 VALIDITY = 48 * 3600.0
@@ -83,6 +85,7 @@ class Submission:
         dispatch: Dispatch,
         backlog: Backlog,
         charging: Charging,
+        pushing: Pushing,
         clock: IReactorTime,
     ) -> None:
         self._routing = routing
@@ -91,6 +94,7 @@ class Submission:
         self._dispatch = dispatch
         self._backlog = backlog
         self._charging = charging
+        self._pushing = pushing
         self._clock = clock
 
     def admit(self, account: Account, count: int) -> None:
@@ -119,7 +123,7 @@ class Submission:
         cost = self.reserve(message)
         storing = Queueing(self._dispatch, self._backlog, self._charging, cost, submitter)
         try:
-            self._journal.accept(message, storing, cost, request.tracked)
+            self._journal.accept(message, storing, cost, *changes_of(message, request.tracked))
         except Exception:
             self._charging.release(message.account_id, cost)
             raise
@@ -127,7 +131,11 @@ class Submission:
 
     def refuse(self, refused: Message, submitter: Submitter) -> None:
         """Store a refused message with its final status, for logs and reports; raises as submit."""
-        self._journal.accept(refused, submitter)
+        if refused.report == Report.PUSH:
+            push = report_push(refused, refused.accepted_at)
+            self._journal.accept(refused, _Refusing(self._pushing, push, submitter), 0, storing(push))
+        else:
+            self._journal.accept(refused, submitter)
 
     def checked(self, request: Request) -> Message:
         """Return the message, or the part of one, that a request makes: routed, but not :meth:`fitted` yet.
@@ -238,6 +246,21 @@ class Queueing(NamedTuple):
     def not_stored(self, message: Message) -> None:
         """Pass the bad news on."""
         self.charging.release(message.account_id, self.cost)
+        self.submitter.not_stored(message)
+
+
+class _Refusing(NamedTuple):
+    """Pushes the report of a refused message when that is on disk, and tells the client."""
+
+    pushing: Pushing
+    push: Push
+    submitter: Submitter
+
+    def stored(self, message: Message) -> None:
+        self.pushing.offer(self.push)
+        self.submitter.stored(message)
+
+    def not_stored(self, message: Message) -> None:
         self.submitter.not_stored(message)
 
 

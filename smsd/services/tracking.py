@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -38,7 +38,8 @@ class Outcome(NamedTuple):
 class Waiting(NamedTuple):
     """A receipt that has not found its message yet, and how to acknowledge it to the operator."""
 
-    key: Key
+    keys: tuple[Key, ...]
+    """What it may mean, the likeliest first."""
     outcome: Outcome
     acknowledge: Callable[[], None]
 
@@ -70,30 +71,42 @@ class Tracking:
             del self._fresh[next(iter(self._fresh))]
         self._fresh[key] = (message, number)
         if self._parked and key in self._parked:
-            waiting, timer = self._parked.pop(key)
+            waiting, timer = self._parked[key]
             timer.cancel()
-            self._apply(*waiting, message, number)
+            self._unpark(waiting)
+            self._apply(key, waiting.outcome, waiting.acknowledge, message, number)
 
     def receipt(
-        self, channel_id: int, operator_id: str, outcome: Outcome, acknowledge: Callable[[], None]
+        self,
+        channel_id: int,
+        operator_ids: Sequence[str],
+        outcome: Outcome,
+        acknowledge: Callable[[], None],
     ) -> None:
-        """Take an operator's final receipt; ``acknowledge`` is called when nothing can be lost of it."""
-        key = (channel_id, operator_id)
-        found = self._fresh.pop(key, None)
-        if found is not None:
-            self._apply(key, outcome, acknowledge, *found)
-            return
-        self._lookups.append(Waiting(key, outcome, acknowledge))
+        """Take an operator's final receipt; ``acknowledge`` is called when nothing can be lost of it.
+
+        It is for the first of ``operator_ids`` that is known.
+        """
+        for operator_id in operator_ids:
+            key = (channel_id, operator_id)
+            found = self._fresh.pop(key, None)
+            if found is not None:
+                self._apply(key, outcome, acknowledge, *found)
+                return
+        keys = tuple((channel_id, operator_id) for operator_id in operator_ids)
+        self._lookups.append(Waiting(keys, outcome, acknowledge))
         if not self._looking:
             self._looking = True
             # At the end of this turn, so that all receipts that came with this one share a query.
             self._clock.callLater(0, self._look)
 
-    def on_the_way(self, channel_id: int, operator_id: str, error: int) -> None:
+    def on_the_way(self, channel_id: int, operator_ids: Sequence[str], error: int) -> None:
         """Take an operator's word that a segment is not delivered yet; that of an old one is let go."""
-        found = self._fresh.get((channel_id, operator_id))
-        if found is not None:
-            self._reports.waiting(found[0], error)
+        for operator_id in operator_ids:
+            found = self._fresh.get((channel_id, operator_id))
+            if found is not None:
+                self._reports.waiting(found[0], error)
+                return
 
     def _look(self) -> None:
         looking = Deferred.fromCoroutine(self._look_up())
@@ -105,20 +118,27 @@ class Tracking:
         while self._lookups:
             lookups, self._lookups = self._lookups, []
             try:
-                found = await self._find({waiting.key for waiting in lookups})
+                found = await self._find({key for waiting in lookups for key in waiting.keys})
             except StoreUnavailable:
                 # Not acknowledged, so the operator sends these again.
                 self.log.warn("{count} receipts can't be looked up just now", count=len(lookups))
                 continue
             for waiting in lookups:
-                segment = found.get(waiting.key)
-                fresh = self._fresh.pop(waiting.key, None)
-                if fresh is not None:
-                    self._apply(*waiting, *fresh)
-                elif segment is not None:
-                    self._apply(*waiting, segment.message, segment.number)
-                else:
-                    self._park(waiting)
+                self._match(waiting, found)
+
+    def _match(self, waiting: Waiting, found: dict[Key, Segment]) -> None:
+        """Apply a receipt to the first segment that it may mean, and park it if there is none."""
+        for key in waiting.keys:
+            fresh = self._fresh.pop(key, None)
+            segment = found.get(key)
+            if fresh is not None:
+                self._apply(key, waiting.outcome, waiting.acknowledge, *fresh)
+            elif segment is not None:
+                self._apply(key, waiting.outcome, waiting.acknowledge, segment.message, segment.number)
+            else:
+                continue
+            return
+        self._park(waiting)
 
     def _looked(self) -> None:
         self._looking = bool(self._lookups)
@@ -136,18 +156,23 @@ class Tracking:
 
     def _park(self, waiting: Waiting) -> None:
         """Keep a receipt for a while: the response that names its message may be on its way."""
-        if waiting.key in self._parked or len(self._parked) >= PARKED:
+        if any(key in self._parked for key in waiting.keys) or len(self._parked) >= PARKED:
             self._unknown(waiting)
             return
-        timer = self._clock.callLater(EARLY, self._give_up, waiting.key)
-        self._parked[waiting.key] = (waiting, timer)
+        timer = self._clock.callLater(EARLY, self._give_up, waiting)
+        for key in waiting.keys:
+            self._parked[key] = (waiting, timer)
 
-    def _give_up(self, key: Key) -> None:
-        waiting, _ = self._parked.pop(key)
+    def _unpark(self, waiting: Waiting) -> None:
+        for key in waiting.keys:
+            del self._parked[key]
+
+    def _give_up(self, waiting: Waiting) -> None:
+        self._unpark(waiting)
         self._unknown(waiting)
 
     def _unknown(self, waiting: Waiting) -> None:
-        channel_id, operator_id = waiting.key
+        channel_id, operator_id = waiting.keys[0]
         self.log.warn(
             "Channel {channel_id} got a receipt for {operator_id}, which it never sent",
             channel_id=channel_id,

@@ -98,6 +98,11 @@ class Window(Generic[T]):
             self._refill()
         return self._waiting.popleft() if self._waiting else None
 
+    def take_all(self) -> list[T]:
+        """Return all that is in memory and not taken yet; it stays held."""
+        taken, self._waiting = list(self._waiting), deque()
+        return taken
+
     def put_back(self, message: T) -> None:
         """Return a message that was taken in vain: it is the next one again."""
         self._waiting.appendleft(message)

@@ -11,6 +11,7 @@ from smsd.store.engine import Call, Query, Row
 from smsd.store.links import CHANGES as CHANGES_OF_TRACKED
 from smsd.store.links import LINK, TRACKED, UNTRACKED
 from smsd.store.messages import Message
+from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
 
 ACCEPT = Query(
@@ -115,6 +116,7 @@ ORDER = (
     SET_ASIDE,
     *CHANGES_OF_TRACKED,
     *CHANGES_OF_RECEIVED,
+    *CHANGES_OF_PUSHES,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
 COMPANIONS = (DEBIT, TRACKED, LINK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -42,6 +42,10 @@ class Query(msgspec.Struct, frozen=True, eq=False):
         """Return the batch's columns as (name, type) pairs."""
         pairs = [column.split(None, 1) for column in self.columns.split(",")]
         return [(name, kind.strip()) for name, kind in pairs]
+
+
+Change = tuple[Query, Hashable, Row]
+"""A query over rows, one row for it, and what that row is about."""
 
 
 class Call(msgspec.Struct, frozen=True):

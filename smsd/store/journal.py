@@ -38,8 +38,8 @@ from smsd.store.batch import (
     accepted_row,
     encode_content,
 )
-from smsd.store.engine import Engine, Query, Row, StoreRefused, StoreUnavailable
-from smsd.store.links import TRACKED, UNTRACKED, Tracked, changes_of
+from smsd.store.engine import Change, Engine, Query, Row, StoreRefused, StoreUnavailable
+from smsd.store.links import TRACKED, UNTRACKED
 from smsd.store.messages import Message
 from smsd.store.received import ARRIVED, NEVER_ARRIVED
 
@@ -114,10 +114,8 @@ class Journal:
             self._intake = Batch()
             self._queue.append(self._intake)
 
-    def accept(
-        self, message: Message, submitter: Submitter, cost: int = 0, tracked: Tracked | None = None
-    ) -> None:
-        """Store a new message, its links, and take what it costs from its account's credit.
+    def accept(self, message: Message, submitter: Submitter, cost: int = 0, *along: Change) -> None:
+        """Store a new message, take what it costs from its account's credit, and make other changes with it.
 
         Raises:
             Overloaded: if too many wait already.
@@ -125,11 +123,10 @@ class Journal:
         """
         self.admit(message.account_id, 1)
         self._change(ACCEPT, message.id, accepted_row(message), self._intake)
+        for change in along:
+            self._change(*change, self._intake)
         if cost:
             self._change(DEBIT, message.id, (message.account_id, cost), self._intake)
-        if tracked is not None:
-            for query, key, row in changes_of(message, tracked):
-                self._change(query, key, row, self._intake)
         self._wait(ACCEPT, message.id, submitter, message, message.account_id)
 
     def gather(
@@ -213,13 +210,24 @@ class Journal:
         self._change(SET_ASIDE, message_id, (message_id,))
         self._gathering.after.append((SET_ASIDE, message_id, after))
 
-    def store(self, query: Query, key: Hashable, row: Row, item: Any, submitter: Any, *, share: int) -> None:
-        """Store an item that is no message of a client; ``share`` is whose room it takes: see :meth:`admit`.
+    def store(
+        self,
+        query: Query,
+        key: Hashable,
+        row: Row,
+        item: Any,
+        submitter: Any,
+        *along: Change,
+        share: int,
+    ) -> None:
+        """Store an item that is no message of a client, and make other changes with it.
 
-        Raises as :meth:`accept`.
+        ``share`` is whose room it takes: see :meth:`admit`. Raises as :meth:`accept`.
         """
         self.admit(share, 1)
         self._change(query, key, row, self._intake)
+        for change in along:
+            self._change(*change, self._intake)
         self._wait(query, key, submitter, item, share)
 
     def change(

@@ -5,13 +5,13 @@ Changes go to disk in the batches of :mod:`smsd.store.journal`, many at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from smsd.store.engine import Call, Engine, Query, Row
-from smsd.store.messages import Message, named
+from smsd.store.engine import Call, Change, Engine, Query, Row
+from smsd.store.messages import Message, Notify, named
 
 if TYPE_CHECKING:
     from smsd.store.journal import Journal
@@ -51,6 +51,8 @@ class Link(msgspec.Struct):
     """How many clicks of persons are recorded."""
     machines: int
     """How many clicks of programs are."""
+    notify: Notify | None = None
+    """Where its clicks are pushed to, if anywhere."""
 
 
 class Click(msgspec.Struct):
@@ -138,10 +140,11 @@ class Which(msgspec.Struct, frozen=True):
 
 TRACKED = Query(
     "INSERT INTO tracked (message_id, account_id, client_id, bulk_id, destination, track, process_key, type,"
-    " sent_at) SELECT message_id, account_id, client_id, bulk_id, destination, track, process_key, type,"
-    " sent_at FROM {rows} AS r WHERE true ON CONFLICT (message_id) DO NOTHING",
+    " notify_url, notify_xml, sent_at) SELECT message_id, account_id, client_id, bulk_id, destination, track,"
+    " process_key, type, notify_url, notify_xml, sent_at FROM {rows} AS r WHERE true"
+    " ON CONFLICT (message_id) DO NOTHING",
     "message_id bigint, account_id bigint, client_id text, bulk_id text, destination text, track text,"
-    " process_key text, type text, sent_at float8",
+    " process_key text, type text, notify_url text, notify_xml smallint, sent_at float8",
 )
 LINK = Query(
     "INSERT INTO link (token, message_id, url) SELECT token, message_id, url FROM {rows} AS r",
@@ -183,7 +186,7 @@ FIND = Query(
     " (SELECT count(*) FROM click c WHERE c.message_id = l.message_id AND c.token = l.token"
     " AND c.machine = 0),"
     " (SELECT count(*) FROM click c WHERE c.message_id = l.message_id AND c.token = l.token"
-    " AND c.machine = 1)"
+    " AND c.machine = 1), t.notify_url, t.notify_xml"
     " FROM {rows} AS r JOIN link l ON l.token = r.token JOIN tracked t ON t.message_id = l.message_id",
     "token text",
 )
@@ -196,6 +199,7 @@ _CLICKS = (
     " c.os, c.machine, l.url, t.client_id, t.bulk_id, t.destination, t.process_key, t.type, t.click_id"
 )
 _JOINED = " JOIN tracked t ON t.message_id = c.message_id JOIN link l ON l.token = c.token"
+BY_ID = Query(f"{_CLICKS} FROM {{rows}} AS r JOIN click c ON c.id = r.id{_JOINED}", "id bigint")
 CLICKS = Query(
     f"{_CLICKS} FROM click c{_JOINED} WHERE c.account_id = ?{{kinds}}{{time}}"
     " ORDER BY c.clicked_at DESC, c.id DESC LIMIT ?"
@@ -231,7 +235,8 @@ class LinkRows:
 
     async def find(self, tokens: Iterable[str]) -> list[Link]:
         """Return the links that have these tokens."""
-        return [Link(*row) for row in await self._engine.read(Call(FIND, [(token,) for token in tokens]))]
+        rows = await self._engine.read(Call(FIND, [(token,) for token in tokens]))
+        return [_link(row) for row in rows]
 
     async def convert(self, account_id: int, id: str, now: float) -> str | None:
         """Store that a message has led to what it was sent for, and return its process key.
@@ -255,6 +260,10 @@ class LinkRows:
             sql = CLICKS.sql.format(kinds=condition, time=time)
         rows = await self._engine.read(Call(Query(sql), (*values, *times, limit)))
         return [_click(row) for row in rows]
+
+    async def by_ids(self, ids: Iterable[int]) -> list[Click]:
+        """Return the clicks with these ids."""
+        return [_click(row) for row in await self._engine.read(Call(BY_ID, [(id,) for id in ids]))]
 
     async def rates(self, account_id: int, which: Which, limit: int) -> list[Rate]:
         """Return how an account's messages fare, those of the newest bulk first.
@@ -292,8 +301,8 @@ class LinkChanges:
         """How many clicks wait for the disk."""
         return len(self._unstored)
 
-    def clicked(self, click: Click, after: Callable[[Click], None]) -> None:
-        """Store a click, then call ``after``, and say whether it is the message's first."""
+    def clicked(self, click: Click, along: Sequence[Change], after: Callable[[Click], None]) -> None:
+        """Store a click, and other changes with it; say whether it is a first one, and call ``after``."""
         self._unstored[click.id] = click
         if not click.machine:
             self._journal.change(COUNTED, click.id, (click.id, click.message_id))
@@ -303,6 +312,8 @@ class LinkChanges:
             after(click)
 
         self._journal.change(CLICK, click.id, _row(click), on_disk)
+        for change in along:
+            self._journal.change(*change)
 
     def delivered(self, message_id: int, status: int, done_at: float) -> None:
         """Store that a message was delivered, if its status is this one."""
@@ -314,8 +325,11 @@ class LinkChanges:
                 self._unstored[first].first = True
 
 
-def changes_of(message: Message, tracked: Tracked) -> Iterator[tuple[Query, Hashable, Row]]:
-    """Yield what is stored of a new message besides itself: each change, its key and its row."""
+def changes_of(message: Message, tracked: Tracked | None) -> list[Change]:
+    """Return what is stored with a new message, if anything of it is to be counted."""
+    if tracked is None:
+        return []
+    notify = message.content.notify
     row = (
         message.id,
         message.account_id,
@@ -325,11 +339,12 @@ def changes_of(message: Message, tracked: Tracked) -> Iterator[tuple[Query, Hash
         tracked.track,
         tracked.process_key,
         tracked.type,
+        notify.url if notify is not None else "",
+        int(notify is not None and notify.xml),
         message.due_at,
     )
-    yield TRACKED, message.id, row
-    for token, url in tracked.links:
-        yield LINK, (message.id, token), (token, message.id, url)
+    links = [(LINK, (message.id, token), (token, message.id, url)) for token, url in tracked.links]
+    return [(TRACKED, message.id, row), *links]
 
 
 def _in(column: str, values: Sequence[object]) -> str:
@@ -348,6 +363,14 @@ def _row(click: Click) -> Row:
         click.os,
         int(click.machine),
     )
+
+
+def _link(row: Row) -> Link:
+    *fields, url, xml = row
+    link = Link(*fields)
+    if url:
+        link.notify = Notify(url, bool(xml))
+    return link
 
 
 def _click(row: Row) -> Click:

@@ -41,6 +41,18 @@ class Report(IntEnum):
     """An entry in the answer to ``GET /sms/1/reports``."""
     SET_ASIDE = 3
     """A receipt on which sessions break, or which they refuse: it waits for the operator's word."""
+    PUSH = 4
+    """It is being sent to the client's URL; while it waits for another attempt it is to be fetched."""
+
+
+class Notify(msgspec.Struct, array_like=True, frozen=True):
+    """Where a client wants to hear of a message, and what."""
+
+    url: str
+    xml: bool = False
+    """XML rather than JSON."""
+    intermediate: bool = False
+    """Also each error that does not end it."""
 
 
 class Content(msgspec.Struct, array_like=True):
@@ -66,6 +78,7 @@ class Content(msgspec.Struct, array_like=True):
     tlvs: tuple[tuple[int, bytes], ...] = ()
     callback_data: str = ""
     """What the client wants to find in the report."""
+    notify: Notify | None = None
     tracked: bool = False
     """Whether its clicks and conversions are counted, and so its delivery."""
 
@@ -181,6 +194,10 @@ RETRY = Query(
 )
 WAITING = Query("SELECT count(*) FROM message WHERE channel_id = ? AND state IN (0, 1, 2)")
 
+BY_ID = Query(f"SELECT {_QUALIFIED} FROM {{rows}} AS r JOIN message m ON m.id = r.id", "id bigint")
+FINAL_IDS = Query(
+    "SELECT id FROM message WHERE account_id = ? AND state = 4 AND id > ? AND id <= ? ORDER BY id LIMIT ?"
+)
 CLIENT_IDS = Query(
     "SELECT m.client_id FROM {rows} AS r"
     " JOIN message m ON m.account_id = r.account_id AND m.client_id = r.client_id"
@@ -264,6 +281,15 @@ class Messages:
             values.extend(wanted)
         (rows,) = await self._engine.write(Call(Query(sql), (*values, limit)))
         return sorted((message_of(row) for row in rows), key=lambda message: (message.done_at, message.id))
+
+    async def by_ids(self, ids: Iterable[int]) -> list[Message]:
+        """Return the messages with these ids of ours."""
+        return [message_of(row) for row in await self._engine.read(Call(BY_ID, [(id,) for id in ids]))]
+
+    async def final(self, account_id: int, after: int, until: int, limit: int) -> list[int]:
+        """Return the ids of an account's final messages between two ids, in order."""
+        rows = await self._engine.read(Call(FINAL_IDS, (account_id, after, until, limit)))
+        return [message_id for (message_id,) in rows]
 
     async def due(self, now: float, limit: int) -> list[Queue]:
         """Queue the scheduled messages whose time has come; return the queue of each."""

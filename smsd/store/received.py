@@ -5,14 +5,14 @@ Changes go to disk in the batches of :mod:`smsd.store.journal`, many at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from smsd.sms.udh import Concatenation
-from smsd.store.engine import Call, Engine, Query, Row
+from smsd.store.engine import Call, Change, Engine, Query, Row
 
 if TYPE_CHECKING:
     from smsd.store.journal import Journal
@@ -35,6 +35,8 @@ class State(IntEnum):
     """It is a segment, and what it says is in a row of its own with that of the others."""
     UNCLAIMED = 6
     """It is a segment of a message whose number has no owner for such a text."""
+    PUSH = 7
+    """It is being sent to the account's URL; while it waits for another attempt it is in the inbox."""
 
 
 class Original(msgspec.Struct, array_like=True, frozen=True):
@@ -122,6 +124,11 @@ SEGMENTS = Query(
 JOINED_SINCE = Query(
     f"SELECT {COLUMNS} FROM received WHERE id >= ? AND segments > 1 AND text = '' AND state > 0 ORDER BY id"
 )
+BY_ID = Query(
+    f"SELECT {', '.join(f'm.{name.strip()}' for name in COLUMNS.split(','))}"
+    " FROM {rows} AS r JOIN received m ON m.id = r.id",
+    "id bigint",
+)
 SET_ASIDE = Query(
     f"SELECT {COLUMNS} FROM received WHERE done_at IS NULL AND state = {int(State.SET_ASIDE)}"
     " ORDER BY id LIMIT ?"
@@ -177,24 +184,28 @@ class ReceivedMessages:
 
     async def owed(self, account_id: int, limit: int) -> list[Received]:
         """Return messages that an account's sessions still have to get, the oldest first."""
-        return [_received(row) for row in await self._engine.read(Call(OWED, (account_id, limit)))]
+        return [received_of(row) for row in await self._engine.read(Call(OWED, (account_id, limit)))]
 
     async def fetch(self, account_id: int, limit: int, now: float) -> list[Received]:
         """Return messages not yet fetched, and mark them fetched in the same transaction."""
         (rows,) = await self._engine.write(Call(FETCH, (now, account_id, limit)))
-        return sorted(map(_received, rows), key=lambda received: received.id)
+        return sorted(map(received_of, rows), key=lambda received: received.id)
+
+    async def by_ids(self, ids: Iterable[int]) -> list[Received]:
+        """Return the received messages with these ids."""
+        return [received_of(row) for row in await self._engine.read(Call(BY_ID, [(id,) for id in ids]))]
 
     async def segments(self) -> list[Received]:
         """Return the segments of messages that are not complete, in the order in which they came."""
-        return [_received(row) for row in await self._engine.read(Call(SEGMENTS))]
+        return [received_of(row) for row in await self._engine.read(Call(SEGMENTS))]
 
     async def joined_since(self, first_id: int) -> list[Received]:
         """Return the segments, from an id on, whose messages have been put together."""
-        return [_received(row) for row in await self._engine.read(Call(JOINED_SINCE, (first_id,)))]
+        return [received_of(row) for row in await self._engine.read(Call(JOINED_SINCE, (first_id,)))]
 
     async def set_aside(self, limit: int) -> list[Received]:
         """Return messages that were set aside, the oldest first."""
-        return [_received(row) for row in await self._engine.read(Call(SET_ASIDE, (limit,)))]
+        return [received_of(row) for row in await self._engine.read(Call(SET_ASIDE, (limit,)))]
 
     async def retry(self, received_id: int | None) -> int:
         """Let a message that was set aside, or all of them, be sent again; return how many."""
@@ -213,15 +224,15 @@ class ReceivedChanges:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def arrived(self, received: Received, bringer: Bringer) -> None:
-        """Store what a channel brings.
+    def arrived(self, received: Received, bringer: Bringer, *along: Change) -> None:
+        """Store what a channel brings, and other changes with it.
 
         Raises:
             Overloaded: if too much waits for the disk already.
             StoreUnavailable: if the database can't be written just now.
         """
         self._journal.store(
-            ARRIVED, received.id, _row(received), received, bringer, share=-received.channel_id
+            ARRIVED, received.id, _row(received), received, bringer, *along, share=-received.channel_id
         )
 
     def claimed(
@@ -230,10 +241,16 @@ class ReceivedChanges:
         whole: Received | None,
         now: float,
         after: Callable[[], None],
+        *along: Change,
     ) -> None:
-        """Store what becomes of segments that wait for no others, and what they were put together to."""
+        """Store what becomes of segments that wait for no others, and what they were put together to.
+
+        Other changes are made with that.
+        """
         if whole is not None:
             self._journal.change(WHOLE, whole.id, _row(whole))
+        for change in along:
+            self._journal.change(*change)
         *others, last = segments
         for one in others:
             self._journal.change(CLAIMED, one.id, _claim(one, now))
@@ -252,7 +269,8 @@ class ReceivedChanges:
         self._journal.change(NEVER_ARRIVED, received.id, (received.id,))
 
 
-def _received(row: Row) -> Received:
+def received_of(row: Row) -> Received:
+    """Return the received message in a row of :data:`COLUMNS`."""
     received = Received(*row)
     received.original = _original.decode(row[-1])
     return received

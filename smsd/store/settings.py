@@ -69,6 +69,8 @@ class Number(msgspec.Struct, frozen=True):
     keyword: str
     account_id: int
     delivery: str
+    url: str = ""
+    method: str = "GET"
 
 
 class Rows(msgspec.Struct, frozen=True):

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsd.channels.simulated import Behaviour, behaviour
+from smsd.services.statuses import EXPIRED_DLR_UNKNOWN, GSM_ERRORS, STATUSES, UNKNOWN_ERROR, Status
 from smsd.smpp import tlv
 from smsd.smpp.pdu import SubmitSmResp
 from tests.peers import Stack, result, submit_sm
@@ -67,3 +74,101 @@ def test_another_delay_counts_at_once(tmp_path: Path) -> None:
     stack.wait(2)
     assert len(esme.receipts) == 1
     stack.close()
+
+
+def told(stack: Stack, destination: str, **fields: Any) -> Any:
+    """Send a message to a destination that tells the simulator something; return its row's id."""
+    esme = stack.esme()
+    answer = esme.submit(destination_addr=destination.encode(), **fields)
+    return answer.message_id
+
+
+@pytest.mark.parametrize("status", [one for one in STATUSES.values() if one.group_id > 1])
+def test_each_status_has_its_destination(tmp_path: Path, status: Status) -> None:
+    stack = Stack(tmp_path, kind="simulator", delay=0)
+    message_id = told(stack, f"38591000{status.id:02}0000")
+    stack.wait(1)
+    state, ended, _, _ = stack.status(message_id)
+    assert (state, ended) == (4, status.id)
+    stack.close()
+
+
+def test_each_error_has_its_destination(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, kind="simulator", delay=0)
+    esme = stack.esme()
+    for error in GSM_ERRORS:
+        esme.send(submit_sm(destination_addr=b"3859100009%04d" % error))
+    stack.settle()
+    stack.wait(1)
+    rows = stack.rows("SELECT destination, status, error FROM message ORDER BY id")
+    assert rows == [(f"3859100009{error:04}", 9, error or UNKNOWN_ERROR) for error in GSM_ERRORS]
+    stack.close()
+
+
+def test_a_message_is_refused_so_often_and_then_delivered(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, kind="simulator", delay=0)
+    message_id = told(stack, "38591001020027", registered_delivery=0x11)
+    stack.wait(1)
+    assert stack.rows("SELECT state, attempts, error FROM message") == [(1, 1, 27)]
+    stack.wait(200)
+    assert stack.rows("SELECT state, attempts, status FROM message") == [(4, 2, 5)]
+    assert message_id
+    stack.close()
+
+
+def test_a_message_is_delivered_after_as_long_as_its_destination_says(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, kind="simulator", delay=0)
+    message_id = told(stack, "38591002000090")
+    stack.wait(88)
+    assert stack.status(message_id)[0] == 2
+    stack.wait(3)
+    assert stack.status(message_id)[:2] == (4, 5)
+    stack.close()
+
+
+def test_nobody_hears_of_a_message_until_its_validity_ends(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, kind="simulator", delay=0)
+    message_id = told(stack, "38591003000000", validity_period=b"000000000200000R")
+    stack.wait(1)
+    assert stack.status(message_id)[0] == 3
+    stack.wait(121)
+    assert stack.status(message_id)[:2] == (4, EXPIRED_DLR_UNKNOWN)
+    stack.close()
+
+
+def test_a_long_message_fails_with_its_last_segment(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, kind="simulator", delay=0)
+    payload = ((tlv.MESSAGE_PAYLOAD, bytes(400)),)
+    message_id = told(stack, "38591005090027", short_message=b"", tlvs=payload)
+    stack.wait(1)
+    assert stack.status(message_id)[:2] == (4, 9)
+    assert stack.rows("SELECT status, error FROM segment ORDER BY number") == [(5, 0), (5, 0), (9, 27)]
+    stack.close()
+
+
+def test_a_subscriber_sends_the_text_back(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, kind="simulator", delay=0)
+    result(stack.administration.add_number("38591555", "acme"))
+    stack.wait(1)
+    told(stack, "38591004030000", source_addr=b"38591555", short_message=b"ping")
+    stack.wait(1)
+    rows = stack.rows("SELECT source, destination, text FROM received")
+    assert rows == [("38591004030000", "38591555", "ping")] * 3
+    stack.close()
+
+
+@pytest.mark.parametrize(
+    "destination", ["385911234567", "38591000000000", "38591000990000", "38591000059999", "00005"]
+)
+def test_any_other_destination_is_delivered(destination: str) -> None:
+    assert behaviour(destination) == Behaviour()
+
+
+@given(st.from_regex(r"\A[0-9]{5,15}\Z"))
+def test_every_destination_means_something_that_exists(destination: str) -> None:
+    told = behaviour(destination)
+    if told.outcome is not None:
+        assert told.outcome.status in STATUSES
+        assert told.outcome.error in GSM_ERRORS
+    assert told.error in GSM_ERRORS
+    assert told.delay is None or 0 <= told.delay < 1_000_000

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from smsd.channels.smpp import FAREWELL, FIRST_PAUSE, LAST_PAUSE, LAST_REST
+from smsd.channels.link import FAREWELL
+from smsd.channels.smpp import FIRST_PAUSE, LAST_PAUSE, LAST_REST
 from smsd.smpp import status, tlv
 from smsd.smpp.codec import encode
 from smsd.smpp.pdu import (
@@ -726,3 +727,222 @@ def test_a_channel_that_is_not_connected_stops_at_once(stack: Stack) -> None:
     stack.network.ports[PORT] = stack.smsc
     stack.wait(100)
     assert stack.smsc.bound == []
+
+
+# Several binds, and how fast they send.
+
+
+def test_several_binds_take_turns(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, sessions=3, window=2)
+    assert len(stack.smsc.bound) == 3
+    stack.smsc.submit_status = None
+    esme = stack.esme()
+    send(stack, esme, *numbered(10))
+    assert [len(link.all(SubmitSm)) for link in stack.smsc.bound] == [2, 2, 2]
+    assert sorted(stack.smsc.texts) == numbered(6)
+    stack.close()
+
+
+def test_a_bind_that_is_lost_leaves_the_others_sending(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, sessions=2, window=1)
+    esme = stack.esme()
+    stack.smsc.bound[0].transport.loseConnection()
+    stack.settle()
+    assert len(stack.smsc.bound) == 1
+    send(stack, esme, *numbered(3))
+    assert stack.smsc.texts == numbered(3)
+    stack.wait(4)
+    assert len(stack.smsc.bound) == 2
+    stack.close()
+
+
+def test_a_receipt_may_come_on_another_bind(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, sessions=2)
+    esme = stack.esme()
+    send(stack, esme, b"one")
+    (other,) = (link for link in stack.smsc.bound if not link.all(SubmitSm))
+    other.send(DeliverSm(esm_class=4, short_message=b"id:op-1 stat:DELIVRD err:000"))
+    stack.settle()
+    assert len(esme.receipts) == 1
+    stack.close()
+
+
+def test_so_many_messages_go_out_a_second(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, sessions=2, window=100, rate=10)
+    esme = stack.esme()
+    send(stack, esme, *numbered(50))
+    assert len(stack.smsc.texts) <= 2
+    stack.network.wait(1, step=0.05)
+    assert len(stack.smsc.texts) in range(9, 13)
+    stack.network.wait(2, step=0.05)
+    assert len(stack.smsc.texts) in range(28, 33)
+    stack.network.wait(5, step=0.05)
+    assert sorted(stack.smsc.texts) == numbered(50)
+    stack.close()
+
+
+def test_all_binds_rest_when_one_is_throttled(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, sessions=2, window=1)
+    esme = stack.esme()
+    answers = iter([status.ESME_RTHROTTLED])
+    stack.smsc.submit_status = lambda pdu: next(answers, status.ESME_ROK)
+    send(stack, esme, *numbered(4))
+    assert len(stack.smsc.texts) <= 2
+    stack.wait(1)
+    assert sorted(set(stack.smsc.texts)) == numbered(4)
+    assert len(stack.smsc.texts) == 5
+    stack.close()
+
+
+# A response that never comes.
+
+
+def unanswered(tmp_path: Path, policy: str) -> tuple[Stack, FakeEsme, bytes]:
+    """Send a message that the operator doesn't answer the first time, for as long as smsd waits."""
+    stack = Stack(tmp_path, unanswered=policy)
+    esme = stack.esme()
+    answers = iter([None])
+    stack.smsc.submit_status = lambda pdu: next(answers, status.ESME_ROK)
+    (message_id,) = send(stack, esme, b"one")
+    stack.wait(40)
+    return stack, esme, message_id
+
+
+def test_an_unanswered_message_is_sent_again(tmp_path: Path) -> None:
+    stack, _, message_id = unanswered(tmp_path, "again")
+    assert stack.smsc.texts == [b"one", b"one"]
+    assert stack.status(message_id)[0] == 3
+    stack.close()
+
+
+def test_an_unanswered_message_fails(tmp_path: Path) -> None:
+    stack, esme, message_id = unanswered(tmp_path, "fail")
+    assert stack.smsc.texts == [b"one"]
+    assert stack.status(message_id)[:2] == (4, 9)
+    assert b"err:502" in esme.receipts[0].short_message
+    send(stack, esme, b"two")
+    assert len(stack.smsc.links) == 1
+    assert stack.smsc.texts == [b"one", b"two"]
+    stack.close()
+
+
+def test_an_unanswered_message_waits_until_its_validity_ends(tmp_path: Path) -> None:
+    stack, _, message_id = unanswered(tmp_path, "wait")
+    assert stack.smsc.texts == [b"one"]
+    assert stack.status(message_id)[0] == 3
+    stack.network.wait(48 * 3600, step=600)
+    stack.wait(2)
+    assert stack.status(message_id)[:2] == (4, 29)
+    stack.close()
+
+
+@pytest.mark.parametrize(("policy", "state", "times"), [("again", 3, 2), ("fail", 4, 1), ("wait", 3, 1)])
+def test_a_connection_that_breaks_leaves_messages_unanswered_too(
+    tmp_path: Path, policy: str, state: int, times: int
+) -> None:
+    stack = Stack(tmp_path, unanswered=policy)
+    esme = stack.esme()
+    stack.smsc.submit_status = None
+    (message_id,) = send(stack, esme, b"one")
+    stack.smsc.submit_status = status.ESME_ROK
+    lose(stack)
+    stack.wait(5)
+    assert stack.smsc.texts == [b"one"] * times
+    assert stack.status(message_id)[0] == state
+    stack.close()
+
+
+def test_what_was_never_sent_is_sent_whatever_the_policy(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, unanswered="fail", window=1)
+    esme = stack.esme()
+    stack.smsc.submit_status = None
+    send(stack, esme, b"one", b"two")
+    assert stack.smsc.texts == [b"one"]
+    stack.smsc.submit_status = status.ESME_ROK
+    lose(stack)
+    stack.wait(5)
+    assert stack.smsc.texts == [b"one", b"two"]
+    assert stack.rows("SELECT state FROM message ORDER BY id") == [(4,), (3,)]
+    stack.close()
+
+
+# Names of messages.
+
+
+@pytest.mark.parametrize("notation", [b"%X", b"%x", b"%08X", b"%d", b"%020d"])
+@pytest.mark.parametrize("response", [b"%X", b"%d", b"%010d"])
+def test_receipts_are_found_in_another_notation(tmp_path: Path, response: bytes, notation: bytes) -> None:
+    stack = Stack(tmp_path)
+    esme = stack.esme()
+    for number in range(0xABCDE0, 0xABCDE5):
+        stack.smsc.submit_status = None
+        send(stack, esme, b"one")
+        link, pdu = stack.smsc.link, stack.smsc.submits[-1]
+        link.send(SubmitSmResp(pdu.sequence_number, 0, response % number))
+        stack.settle()
+        text = b"id:" + notation % number + b" stat:DELIVRD err:000"
+        link.send(DeliverSm(esm_class=4, short_message=text))
+        stack.settle()
+    assert len(esme.receipts) == 5
+    stack.close()
+
+
+def test_an_early_receipt_in_another_notation_waits_for_its_response(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    esme = stack.esme()
+    stack.smsc.submit_status = None
+    send(stack, esme, b"one")
+    link, pdu = stack.smsc.link, stack.smsc.submits[-1]
+    link.send(DeliverSm(esm_class=4, short_message=b"id:11259375 stat:DELIVRD err:000"))
+    stack.settle()
+    assert esme.receipts == []
+    link.send(SubmitSmResp(pdu.sequence_number, 0, b"ABCDEF"))
+    stack.settle()
+    assert len(esme.receipts) == 1
+    stack.close()
+
+
+def test_an_operator_that_gives_all_messages_one_id_is_matched_by_our_reference(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, match="reference")
+    esme = stack.esme()
+    stack.smsc.submit_status = None
+    ids = send(stack, esme, b"one", b"two")
+    link = stack.smsc.link
+    for pdu in stack.smsc.submits:
+        link.send(SubmitSmResp(pdu.sequence_number, 0, b"msg_id_not_implemented"))
+    first, second = (tlv.find(pdu.tlvs, tlv.USER_MESSAGE_REFERENCE) for pdu in stack.smsc.submits)
+    assert first is not None
+    assert second is not None
+    assert first != second
+    receipt = b"id:other stat:DELIVRD err:000"
+    for reference in (second, first):
+        link.send(
+            DeliverSm(esm_class=4, short_message=receipt, tlvs=((tlv.USER_MESSAGE_REFERENCE, reference),))
+        )
+        stack.settle()
+    assert [one.short_message.split()[0] for one in esme.receipts] == [b"id:" + id for id in reversed(ids)]
+    stack.close()
+
+
+def test_the_operator_s_own_error_codes(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, errors="0x400=27:again 0x45=1:never B7=5")
+    esme = stack.esme()
+    answers = iter([0x400, status.ESME_RSUBMITFAIL])
+    stack.smsc.submit_status = lambda pdu: next(answers, status.ESME_ROK)
+    send(stack, esme, b"later", b"never", b"one")
+    assert stack.rows("SELECT state, status, error FROM message ORDER BY id")[:2] == [(1, 0, 27), (4, 4, 1)]
+    stack.smsc.receipt(1, b"UNDELIV", b"0B7")
+    assert stack.rows("SELECT state, status, error FROM message ORDER BY id")[2] == (4, 9, 5)
+    stack.close()
+
+
+def test_a_long_message_goes_out_whole_and_has_one_receipt(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, long="payload")
+    esme = stack.esme()
+    esme.submit(short_message=b"", tlvs=((tlv.MESSAGE_PAYLOAD, LONG),))
+    (pdu,) = stack.smsc.submits
+    assert tlv.find(pdu.tlvs, tlv.MESSAGE_PAYLOAD) == LONG
+    stack.smsc.receipt()
+    (receipt,) = esme.receipts
+    assert b"sub:003 dlvr:003" in receipt.short_message
+    stack.close()

@@ -11,6 +11,7 @@ import pytest
 
 from smsd.http_api import redirects
 from tests.http_api.client import Answer, Client, basic
+from tests.http_api.receiver import Receiver
 from tests.http_api.test_advanced import text_of
 from tests.peers import PASSWORD, Stack
 
@@ -114,6 +115,31 @@ def test_a_short_link_leads_to_its_url_and_the_click_is_told(client: Client, pho
             "clickedAt": WHEN,
         }
     ]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/xml"])
+def test_a_click_is_told_at_once_to_the_client_s_url(
+    stack: Stack, client: Client, phone: Client, kind: str
+) -> None:
+    web = Receiver(stack.network)
+    web.answers["/reports"] = 503
+    message = {"destinations": [{"to": TO}], "text": TEXT, "notifyUrl": web.url(), "notifyContentType": kind}
+    body = {"messages": [message], "tracking": {"track": "URL", "type": "A"}}
+    assert client.request("POST", "/sms/1/text/advanced", body).code == 200
+    (token,) = tokens(texts(client)[0])
+    open_link(phone, token, "WhatsApp/2.23")
+    assert web.got == []
+    open_link(phone, token)
+    stack.wait(1)
+    assert len(web.got) == 1
+    del web.answers["/reports"]
+    stack.wait(61)
+    assert [got.body for got in web.got] == [web.got[0].body] * 2
+    told = client.request("GET", "/ct/1/clicks?limit=1", headers={"Accept": kind})
+    assert web.got[0].body == told.body
+    assert web.got[0].headers["content-type"] == told.headers["content-type"]
+    stack.wait(200)
+    assert len(web.got) == 2
 
 
 def test_the_first_click_of_a_person_is_told_from_others_and_from_programs(

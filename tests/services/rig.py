@@ -135,7 +135,7 @@ class Node:
             self.outbox.taken(message, number if message.segments > 1 else 0, operator_id)
 
     def receipt(self, operator_id: str, outcome: Outcome = DELIVERED) -> None:
-        self.outbox.receipt(operator_id, outcome, lambda: self.acknowledged.append(operator_id))
+        self.outbox.receipt((operator_id,), outcome, lambda: self.acknowledged.append(operator_id))
 
     def deliver(self, count: int = 1, **fields: Any) -> list[Message]:
         """Bring messages all the way to a receipt from the operator."""

@@ -92,7 +92,7 @@ class Life:
                     outbox.taken(message, number, f"{message.id}-{number}")
                 if receipts:
                     for number in numbers:
-                        outbox.receipt(f"{message.id}-{number}", DELIVERED, self._acknowledge)
+                        outbox.receipt((f"{message.id}-{number}",), DELIVERED, self._acknowledge)
 
         outbox.attach(send)
 
@@ -151,7 +151,7 @@ async def test_a_node_that_was_killed_goes_on_where_the_table_is(life: Life) -> 
     again.deliveries.bound(again.rows.accounts[0].id, again)
     for id in first:
         for number in (1, 2, 3):
-            again.core.tracking.receipt(1, f"{id}-{number}", DELIVERED, again._acknowledge)
+            again.core.tracking.receipt(1, (f"{id}-{number}",), DELIVERED, again._acknowledge)
     await again.until(lambda: len(again.delivered) >= 60)
     await again.drain()
     assert sorted({message.id for message in again.delivered}) == sorted(first + second)

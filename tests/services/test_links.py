@@ -10,22 +10,26 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
 from smsd.services import links
-from smsd.services.links import Links, UnknownMessage
+from smsd.services.core import Bounds, Core
+from smsd.services.links import UnknownMessage
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.links import Click, Link, TooManyMessages, Tracked, Which
-from smsd.store.messages import Message
+from smsd.store.messages import Message, Notify
+from smsd.store.pushes import Pushes, lane_of
 from tests.services.rig import BASE, UNDELIVERED, Node, waiting
 from tests.stores import content, gone, result
 
 URL = "http://a.example/"
 
 
-def track(node: Node, urls: int = 1, **fields: Any) -> tuple[Message, list[str]]:
+def track(
+    node: Node, urls: int = 1, notify: Notify | None = None, **fields: Any
+) -> tuple[Message, list[str]]:
     """Submit a tracked message; return it, and the tokens of its links."""
     shown, stored = node.core.links.shorten([URL] * urls)
     made = content()
-    made.tracked = True
+    made.tracked, made.notify = True, notify
     (message,) = node.submit(content=made, tracked=Tracked("URL", "key", "type", stored), **fields)
     return message, [one.removeprefix(BASE) for one in shown]
 
@@ -48,18 +52,25 @@ def test_links_are_never_the_same_and_begin_as_configured(node: Node) -> None:
     assert {len(one) for one in shown} == {25} == {len(node.core.links.sample())}
 
 
-def test_what_listens_hears_of_persons_once_their_click_is_on_disk(node: Node) -> None:
-    heard: list[Click] = []
-    node.core.links.listeners.append(heard.append)
-    message, (one, two) = track(node, 2, bulk_id="b", client_id="mine")
-    link = find(node, two)
-    node.core.links.opened(link, "LINUX", machine=True)
+def test_clicks_of_persons_are_to_be_pushed_as_soon_as_they_are_on_disk(node: Node) -> None:
+    message, (one, two) = track(
+        node, 2, notify=Notify("http://client.example/", xml=True), bulk_id="b", client_id="mine"
+    )
+    node.core.links.opened(find(node, two), "LINUX", machine=True)
     for token in (two, one):
         node.core.links.opened(find(node, token), "IOS", machine=False)
-    assert heard == []
+    assert node.rows("SELECT count(*) FROM push") == [(0,)]
     node.turn()
-    assert [(click.token, click.first) for click in heard] == [(two, True), (one, False)]
-    click = heard[0]
+    pushes = node.rows("SELECT id, account_id, kind, url, form FROM push ORDER BY id")
+    assert [row[1:] for row in pushes] == [(1, 4, "http://client.example/", 1)] * 2
+    lane = lane_of(1, "http://client.example/")
+    found = [push.item for push in result(Pushes(node.engine).due(lane, node.clock.seconds(), 10))]
+    assert [(click.token, click.first) for click in found if isinstance(click, Click)] == [
+        (two, True),
+        (one, False),
+    ]
+    click = found[0]
+    assert isinstance(click, Click)
     assert (click.message_id, click.account_id, click.client_id, click.bulk_id) == (
         message.id,
         1,
@@ -68,11 +79,13 @@ def test_what_listens_hears_of_persons_once_their_click_is_on_disk(node: Node) -
     )
     assert (click.destination, click.country_prefix, click.network_prefix) == ("385911234567", "385", "91")
     assert (click.os, click.url, click.process_key, click.type) == ("IOS", URL, "key", "type")
-    assert result(node.core.links.clicks(1, Which(), 10)) == [
-        heard[1],
-        heard[0],
-        *[one for one in result(node.core.links.clicks(1, Which(), 10)) if one.machine],
-    ]
+
+
+def test_without_a_url_of_the_client_s_clicks_are_not_pushed(node: Node) -> None:
+    (token,) = track(node)[1]
+    node.core.links.opened(find(node, token), "IOS", machine=False)
+    node.turn()
+    assert node.rows("SELECT count(*) FROM push") == [(0,)]
 
 
 def test_a_delivery_counts_and_a_failure_does_not(node: Node) -> None:
@@ -196,9 +209,7 @@ def test_a_flood_of_clicks_is_cut_off_and_told_now_and_then(
 
 
 def test_clicks_wait_for_a_database_that_is_away_and_count_once(node: Node) -> None:
-    heard: list[Click] = []
-    node.core.links.listeners.append(heard.append)
-    (token,) = track(node)[1]
+    (token,) = track(node, notify=Notify("http://client.example/"))[1]
     link = find(node, token)
     node.engine.after = gone()  # It has made the change, but nobody hears of that.
     node.core.links.opened(link, "IOS", False)
@@ -206,7 +217,8 @@ def test_clicks_wait_for_a_database_that_is_away_and_count_once(node: Node) -> N
     node.engine.before = gone(2)
     node.core.links.opened(link, "IOS", False)
     node.clock.pump([1.0] * 10)
-    assert [click.first for click in heard] == [True, False]
+    assert [click.first for click in result(node.core.links.clicks(1, Which(), 10))] == [False, True]
+    assert node.rows("SELECT count(*) FROM push") == [(2,)]
     assert rate(node) == (1, 0, 1, 2, 0)
 
 
@@ -234,5 +246,5 @@ def test_a_node_that_was_killed_finds_links_and_gives_no_id_twice(tmp_path: Path
 
 
 def test_without_a_domain_there_are_no_short_links(node: Node) -> None:
-    core = node.core
-    assert not Links(core.link_rows, core.links._changes, core.ids, node.clock, "").can_shorten
+    core = Core(node.engine, node.clock, lambda *_: Deferred(), Bounds())
+    assert not core.links.can_shorten

@@ -48,7 +48,7 @@ def test_receipts_find_messages_by_channel_as_well(node: Node) -> None:
     outbox = node.dispatch.outbox(2)
     assert outbox.take() is there
     outbox.taken(there, 0, "a")
-    outbox.receipt("a", UNDELIVERED, lambda: None)
+    outbox.receipt(("a",), UNDELIVERED, lambda: None)
     node.turn()
     assert node.state(here)[0] == State.SENT
     assert node.state(there) == (State.FINAL, UNDELIVERED.status)

@@ -6,7 +6,7 @@ from typing import Any
 
 from smsd.store.engine import Call, Engine, Query
 from smsd.store.journal import Journal
-from smsd.store.links import Click, LinkChanges, LinkRows, Rate, Tracked, Which
+from smsd.store.links import Click, LinkChanges, LinkRows, Rate, Tracked, Which, changes_of
 from tests.stores import NOON, Submitter, clock_at_noon, message
 
 URL = "http://a.example/"
@@ -30,14 +30,14 @@ class Table:
         new = message(id, **fields)
         new.client_id = client_id
         tracked = Tracked("URL", "", type, tuple((token, URL + token) for token in tokens))
-        self.journal.accept(new, self.submitter, tracked=tracked)
+        self.journal.accept(new, self.submitter, 0, *changes_of(new, tracked))
 
     def click(self, id: int, message_id: int, *, machine: bool = False, token: str | None = None) -> None:
         click = Click(
             *(id, message_id, 1, token or f"t{message_id}", NOON + id, "385", "91", "IOS", machine),
             *("", None, None, "", "", ""),
         )
-        self.changes.clicked(click, self.clicked.append)
+        self.changes.clicked(click, (), self.clicked.append)
 
     async def commit(self) -> None:
         self.clock.advance(0)

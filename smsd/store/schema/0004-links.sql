@@ -8,6 +8,8 @@ CREATE TABLE tracked (
     track TEXT NOT NULL,                       -- 'URL': clicks on its short links; 'SMS': conversions, which the client tells
     process_key TEXT NOT NULL,                 -- the client's key for what it is a step of; '': none
     type TEXT NOT NULL,                        -- the client's word for its kind; '': none
+    notify_url TEXT NOT NULL,                  -- where its clicks are pushed to; '': nowhere
+    notify_xml SMALLINT NOT NULL,              -- 1: in XML, 0: in JSON
     sent_at DOUBLE PRECISION NOT NULL,         -- when it is due to be sent
     delivered_at DOUBLE PRECISION,             -- when it was delivered
     click_id BIGINT,                           -- the first click of a person
@@ -41,3 +43,5 @@ CREATE TABLE click (
 );
 CREATE INDEX click_of_account ON click (account_id, clicked_at);
 CREATE INDEX click_of_message ON click (message_id);
+
+-- Beyond the values that 0002 names: push.kind 4, a click, whose id the push has.

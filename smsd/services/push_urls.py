@@ -1,0 +1,95 @@
+"""URLs that received messages are pushed to: placeholders in them stand for what a message has.
+
+A number's URL is a template such as ``https://client.example/sms?who=%sender%&what=%text%&output=xml``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from urllib.parse import quote, urlsplit
+
+from smsd.services.numbers import PUSH
+from smsd.services.originals import octets
+from smsd.store.pushes import Form, Push, received_push
+from smsd.store.received import Received
+from smsd.store.settings import Number
+
+METHODS = ("GET", "POST")
+MOST = 2000
+"""Characters of a URL that a client gives."""
+NAMES = ("sender", "receiver", "text", "bin", "datetime", "messageid", "datacoding", "esmclass")
+_placeholder = re.compile(f"%({'|'.join(NAMES)})%", re.IGNORECASE)
+_output = re.compile(r"(?<=[?&])output=(xml|json)(?:&|$)", re.IGNORECASE)
+_url = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
+
+
+def checked(url: str) -> str:
+    """Return a URL to which smsd can push.
+
+    Raises:
+        ValueError: if it is none; the text says what was expected.
+    """
+    expected = f"Expected an http or https URL of ASCII characters, up to {MOST}"
+    if len(url) > MOST or not _url.fullmatch(url):
+        raise ValueError(expected)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{expected}: {error}") from None
+    if not parts.hostname or port == 0 or _placeholder.search(parts.netloc):
+        raise ValueError(f"{expected}, with a host")
+    return url.partition("#")[0]
+
+
+def has_placeholders(url: str) -> bool:
+    """Tell whether a URL differs from message to message."""
+    return _placeholder.search(url) is not None
+
+
+def form_of(method: str, url: str) -> tuple[Form, str]:
+    """Return how messages are sent to a number's URL, and that URL without its ``output=``."""
+    output = _output.search(url)
+    plain = _output.sub("", url).rstrip("?&") if output else url
+    if method == "GET":
+        return Form.GET, plain
+    if output is None:
+        return Form.POST, plain
+    return Form.XML if output[1].lower() == "xml" else Form.JSON, plain
+
+
+def push_of(received: Received, owner: Number) -> Push | None:
+    """Return the push of a message of a number's owner; ``None`` if the number has another delivery."""
+    if owner.delivery != PUSH:
+        return None
+    form, url = form_of(owner.method, owner.url)
+    return received_push(received, url, form, received.received_at)
+
+
+def expanded(url: str, received: Received) -> str:
+    """Return a number's URL for one message, with each value quoted.
+
+    With both %text% and %bin% in it, data coding 0 gives the text and all others the octets, and the
+    other one is empty; one of them alone always has what was sent.
+    """
+    named = {name.lower() for name in _placeholder.findall(url)}
+    original = received.original
+    text, data = received.text, octets(original)[1].hex().upper()
+    if {"text", "bin"} <= named:
+        if original.data_coding == 0:
+            data = ""
+        else:
+            text = ""
+    moment = datetime.fromtimestamp(received.received_at, UTC)
+    values = {
+        "sender": received.source.removeprefix("+"),
+        "receiver": received.destination,
+        "text": text,
+        "bin": data,
+        "datetime": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}+0000",
+        "messageid": str(received.id),
+        "datacoding": str(original.data_coding),
+        "esmclass": str(original.esm_class),
+    }
+    return _placeholder.sub(lambda match: quote(values[match[1].lower()], safe=""), url)

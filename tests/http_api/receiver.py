@@ -1,0 +1,88 @@
+"""A client's web server in memory, to which smsd pushes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from twisted.internet.address import IPv4Address
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from tests.peers import Network
+
+WEB = 8000
+
+
+class Got(NamedTuple):
+    """A request that came."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
+
+    @property
+    def results(self) -> list[Any]:
+        found = json.loads(self.body)
+        assert list(found) == ["results"]
+        return list(found["results"])
+
+
+class Receiver(Resource):
+    """Answers each path as it is told to, by default with 200, and keeps what came."""
+
+    isLeaf = True
+
+    def __init__(self, network: Network, port: int = WEB) -> None:
+        super().__init__()
+        self._network = network
+        self.got: list[Got] = []
+        self.answers: dict[str, int | None] = {}
+        """By path; ``None``: it never answers."""
+        self.locations: dict[str, str] = {}
+        self.answer = b"thank you"
+        self._site = Site(self)
+        self._site.reactor = network
+        network.ports[port] = self._protocol
+
+    def url(self, path: str = "/reports") -> str:
+        return f"http://127.0.0.1:{WEB}{path}"
+
+    def of(self, path: str) -> list[Got]:
+        return [one for one in self.got if one.path == path]
+
+    def render(self, request: Request) -> Any:
+        headers = {
+            name.decode().lower(): values[-1].decode()
+            for name, values in request.requestHeaders.getAllRawHeaders()
+        }
+        assert request.content is not None
+        got = Got(
+            request.method.decode(),
+            request.uri.decode(),
+            headers,
+            request.content.read(),
+            self._network.seconds(),
+        )
+        self.got.append(got)
+        code = self.answers.get(got.path, 200)
+        if code is None:
+            return NOT_DONE_YET
+        request.setResponseCode(code)
+        if got.path in self.locations:
+            request.setHeader("Location", self.locations[got.path])
+        return self.answer
+
+    def _protocol(self) -> Any:
+        return self._site.buildProtocol(IPv4Address("TCP", "192.0.2.9", 4711))
