@@ -14,7 +14,7 @@ class Prefixes(NamedTuple):
     country: str = ""
     """The calling code, such as 41; empty if it is none."""
     network: str = ""
-    """The national destination code, such as 79; empty if numbers of the country have none."""
+    """The national destination code, such as 79; empty if the number has none."""
 
 
 @lru_cache(4096)

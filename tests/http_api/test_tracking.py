@@ -130,7 +130,6 @@ def test_a_click_is_told_at_once_to_the_client_s_url(
     open_link(phone, token, "WhatsApp/2.23")
     assert web.got == []
     open_link(phone, token)
-    stack.wait(1)
     assert len(web.got) == 1
     del web.answers["/reports"]
     stack.wait(61)
