@@ -30,6 +30,7 @@ from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
+from smsd.services.links import DAY, ShortLinks
 from smsd.services.pushing import Pace
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
@@ -156,7 +157,8 @@ class Node(InOrder):
             raise ConfigError(f"{file}: database: {error}.") from error
         queue = config.queue
         bounds = Bounds(queue.unstored, queue.messages, queue.receipts)
-        self.core = Core(self.engine, reactor, deferToThread, bounds, config.links.url)
+        links = ShortLinks(config.links.url, config.links.keep * DAY)
+        self.core = Core(self.engine, reactor, deferToThread, bounds, links)
         self._assemble()
 
     def privilegedStartService(self) -> None:

@@ -30,6 +30,7 @@ from smsd.http_api.push_client import PushClient
 from smsd.services.administration import Administration
 from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds, Core
+from smsd.services.links import ShortLinks
 from smsd.services.pushing import Pace
 from smsd.smpp import session
 from smsd.smpp.codec import HEADER, decode, encode
@@ -539,7 +540,9 @@ class Stack:
         result(self.engine.open())
         self.administration = Administration(self.engine)
         self.hashing = Worker()
-        self.core = Core(self.engine, network, self.hashing.run, Bounds(unstored, held, held), short_links)
+        self.core = Core(
+            self.engine, network, self.hashing.run, Bounds(unstored, held, held), ShortLinks(short_links)
+        )
         self.listener = Listener(self.core, "smsd", limits or Limits())
         self.channels = Channels(self.core.dispatch, self.core.inbox, network, session.Limits())
         self.sessions = Sessions(self.listener)

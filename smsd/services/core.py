@@ -20,7 +20,7 @@ from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
-from smsd.services.links import Links
+from smsd.services.links import Links, ShortLinks
 from smsd.services.pushing import Pushing
 from smsd.services.reports import Reports
 from smsd.services.routing import Routing
@@ -34,6 +34,8 @@ from smsd.store.links import LinkChanges, LinkRows
 from smsd.store.messages import Messages
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
+
+NO_LINKS = ShortLinks()
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -56,12 +58,9 @@ class Core:
         clock: IReactorTime,
         in_thread: Callable[..., Deferred[Any]],
         bounds: Bounds,
-        short_links: str = "",
+        short_links: ShortLinks = NO_LINKS,
     ) -> None:
-        """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``.
-
-        Short links begin with ``short_links``; without it none are made.
-        """
+        """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``."""
         self.clock = clock
         self.messages = Messages(engine)
         self.journal = Journal(engine, clock, bounds.unstored)

@@ -6,6 +6,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -32,6 +33,18 @@ QUIET = 60.0
 """Seconds between two lines of the log about clicks that were not recorded."""
 
 
+DAY = 86_400.0
+
+
+class ShortLinks(msgspec.Struct, frozen=True):
+    """The short links that are made."""
+
+    base: str = ""
+    """What they begin with, such as ``https://s.test/``; with none, none are made."""
+    keep: float = 90 * DAY
+    """Seconds for which they lead on, and for which is kept what is counted."""
+
+
 class UnknownMessage(Exception):
     """An account has no tracked message with this id."""
 
@@ -48,16 +61,16 @@ class Links:
         pushing: Pushing,
         ids: MessageIds,
         clock: IReactorTime,
-        base: str,
+        short: ShortLinks,
     ) -> None:
-        """Make links that begin with ``base``; with none there is nothing to make them of."""
         self._rows = rows
         self._changes = changes
         self._pushing = pushing
         self._ids = ids
         self._clock = clock
-        self._base = base
-        self._token_length = token_length(base) if base else 0
+        self._base = short.base
+        self._token_length = token_length(short.base) if short.base else 0
+        self._keep = short.keep
         self._known: OrderedDict[str, Link] = OrderedDict()
         self._wanted: dict[str, list[Deferred[Link | None]]] = {}
         self._waiting = 0
@@ -168,6 +181,10 @@ class Links:
             TooManyMessages: if they are more than can be looked at.
         """
         return await self._rows.rates(account_id, which, limit)
+
+    async def remove_old(self, now: float, limit: int) -> int:
+        """Remove what is counted of messages, and their links, once they are old enough; return how many."""
+        return await self._rows.remove_before(now - self._keep, limit)
 
     async def _look(self) -> None:
         """Look for the links that are wanted, all of them at once, as long as there are any."""

@@ -16,7 +16,6 @@ from smsd.numbering.prefixes import prefixes
         ("4915112345678", "49", "1511"),
         ("390612345678", "39", "06"),
         ("6581234567", "65", "8123"),  # Without area codes, what a mobile number is written to begin with.
-        ("6561234567", "65", ""),
         ("88213123456", "882", "13"),
         ("99912345", "", ""),  # No country has this code.
         ("12345", "1", ""),

@@ -11,7 +11,7 @@ from twisted.logger import capturedLogs
 
 from smsd.services import links
 from smsd.services.core import Bounds, Core
-from smsd.services.links import UnknownMessage
+from smsd.services.links import DAY, UnknownMessage
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.links import Click, Link, TooManyMessages, Tracked, Which
@@ -243,6 +243,16 @@ def test_a_node_that_was_killed_finds_links_and_gives_no_id_twice(tmp_path: Path
     again.turn()
     assert rate(again)[2:4] == (1, 2)
     again.close()
+
+
+def test_old_links_are_removed_and_lead_nowhere(node: Node) -> None:
+    old = track(node)[1][0]
+    node.clock.advance(60 * DAY)
+    young = track(node)[1][0]
+    node.clock.advance(30 * DAY + 1)
+    assert result(node.core.links.remove_old(node.clock.seconds(), 10)) == 1
+    assert result(node.core.links.find(old)) is None
+    assert find(node, young).url == URL
 
 
 def test_without_a_domain_there_are_no_short_links(node: Node) -> None:

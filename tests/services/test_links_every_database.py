@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsd.services.links import Links
+from smsd.services.links import Links, ShortLinks
 from smsd.store.links import Click, LinkChanges, Rate, Tracked, Which
 from smsd.store.messages import Notify
 from smsd.store.pushes import Pushes, lane_of
@@ -15,7 +15,9 @@ __all__ = ["life"]
 
 async def test_many_are_sent_delivered_clicked_and_counted(life: Life) -> None:
     core = life.core
-    links = Links(core.link_rows, LinkChanges(core.journal), core.pushing, core.ids, core.clock, BASE)
+    links = Links(
+        core.link_rows, LinkChanges(core.journal), core.pushing, core.ids, core.clock, ShortLinks(BASE)
+    )
     life.operate()
     made, tokens = content(), []
     made.tracked, made.notify = True, Notify("http://client.example/")
