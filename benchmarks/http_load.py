@@ -2,7 +2,8 @@
 
 python -m benchmarks.http_load --port 8080 --username bench --password secret --connections 8 --count 20000
 
-Each connection has one request in flight. One thread around epoll; a request is a template of which only
+Each connection has one request in flight. With --rate a request's latency begins when it is due, whether or
+not a connection is free then. One thread around epoll; a request is a template of which only
 the destinations change, and of an answer only what is counted is read.
 """
 
@@ -18,7 +19,7 @@ import socket
 import sys
 import time
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -95,6 +96,8 @@ class HttpLoad:
         self.template = self.request_template()
         self.visits = self.requests_for_paths()
         self.submitting = True
+        self.idle: deque[Connection] = deque()
+        """With --rate, the connections without a request."""
         self.requests = self.answers = self.accepted = self.failures = 0
         self.latencies = array("d")
         self.statuses: Counter[str] = Counter()
@@ -149,8 +152,12 @@ class HttpLoad:
         self.request(connection)
 
     def request(self, connection: Connection) -> None:
-        """Send the next request, if there is one."""
-        if not self.submitting or self.requests >= self.limit:
+        """Send the next request, if there is one, and if it is due."""
+        if not self.submitting or self.requests >= self.limit or connection.closed:
+            return
+        due = self.due()
+        if due > time.monotonic():
+            self.idle.append(connection)
             return
         first = self.next_destination
         self.next_destination += self.options.destinations
@@ -159,9 +166,15 @@ class HttpLoad:
         else:
             connection.out.append(self.template % tuple(range(first, self.next_destination)))
         self.requests += 1
-        connection.sent_at = time.monotonic()
+        connection.sent_at = due
         if not connection.flush():
             self.close(connection)
+
+    def due(self) -> float:
+        """Return when the next request is to be sent."""
+        if not self.options.rate:
+            return time.monotonic()
+        return self.first_request + float(self.requests / self.options.rate)
 
     def close(self, connection: Connection) -> None:
         """Forget a connection; a request without an answer is counted as lost, and not repeated."""
@@ -198,7 +211,8 @@ class HttpLoad:
 
     def turn(self) -> None:
         """Wait for events and deal with all that come of them."""
-        for fd, event in self.poll.poll(TURN):
+        wait = max(0.0, self.due() - time.monotonic()) if self.idle else TURN
+        for fd, event in self.poll.poll(min(wait, TURN)):
             if fd not in self.connections:
                 continue
             connection = self.connections[fd]
@@ -210,6 +224,8 @@ class HttpLoad:
                     self.received(connection, data)
             elif not connection.flush():
                 self.close(connection)
+        for _ in range(len(self.idle)):
+            self.request(self.idle.popleft())
 
     def run(self) -> dict[str, Any]:
         """Send the requests; return the result."""
@@ -268,6 +284,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--password", default="bench")
     add("--connections", type=int, default=4)
     add("--count", type=int, help="requests in total")
+    add("--rate", type=float, help="requests a second, as long as connections are free for them")
     add("--seconds", type=float, help="how long to send (with --count: whichever ends first)")
     add("--destinations", type=int, default=1, help="destinations of a request")
     add("--timeout", type=float, default=30, help="give up after so many seconds without an answer")

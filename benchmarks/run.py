@@ -138,14 +138,26 @@ def waiting(kind: str, scale: float) -> Iterator[Row]:
 
 def web(kind: str, scale: float) -> Iterator[Row]:
     """Measure the HTTP API."""
+    start = 0
     with node(kind) as one:
-        for destinations, requests in ((1, 6_000), (100, 300)):
-            answer = one.http_load(
-                *("--connections", 16, "--count", int(requests * scale), "--destinations", destinations)
-            )
+        one.http_load("--connections", 1, "--count", 1, "--start", 999_999)  # Its password is known then.
+        for destinations, requests in ((1, 12_000), (100, 400)):
+            words = ("--connections", 16, "--destinations", destinations)
+            answer = one.http_load(*words, "--count", int(requests * scale), "--start", start)
+            start += destinations * requests
             what = f"HTTP requests with {destinations} destination{'s' if destinations > 1 else ''}"
             yield (what, f"{answer['requests_per_s']:,.0f}", latency(answer), cpu(answer, answer["answers"]))
-            if destinations > 1:
+            if destinations == 1:
+                rate = answer["requests_per_s"] / 2
+                answer = one.http_load(*words, "--rate", rate, "--seconds", 5 * scale, "--start", start)
+                start += int(rate * 6)
+                yield (
+                    f"the same, paced at {rate:,.0f}/s",
+                    f"{answer['requests_per_s']:,.0f}",
+                    latency(answer),
+                    cpu(answer, answer["answers"]),
+                )
+            else:
                 yield (
                     "  their messages",
                     f"{answer['accepted_per_s']:,.0f}",

@@ -49,13 +49,30 @@ class Smpp(_Section, frozen=True):
     """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
 
 
+class HttpLimits(_Section, frozen=True):
+    """What an HTTP listener puts up with."""
+
+    connections: Positive = 5000
+    address: Positive = 1000
+    bodies: Positive = 256 << 20
+    idle: Seconds = 60.0
+    head: Seconds = 15.0
+    request: Seconds = 60.0
+    answer: Seconds = 60.0
+
+
 class Http(_Section, frozen=True):
     """The HTTP listeners."""
 
     listen: tuple[str, ...] = ()
     body: Positive = 1 << 20
+    limits: HttpLimits = HttpLimits()
     client_ca: str = ""
     """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
+
+    def __post_init__(self) -> None:
+        if self.limits.bodies < self.body:
+            raise ValueError("Expected limits.bodies, for all requests, of at least body, for one")
 
 
 class Links(_Section, frozen=True):

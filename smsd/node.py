@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -25,7 +26,8 @@ from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
 from smsd.http_api.push_client import PushClient
 from smsd.http_api.redirects import site as links_site
-from smsd.http_api.site import site
+from smsd.http_api.site import Limits as HttpLimits
+from smsd.http_api.site import Serving, site
 from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
@@ -45,8 +47,9 @@ SWITCH_INTERVAL = 0.0005
 LOOPBACK = "interface=127.0.0.1"
 DEMO = FirstAccount("demo", "demo")
 """The account of the sample configuration, whose password is no secret."""
-COLLECTION = (50_000, 20, 100)
-"""How seldom the collector looks for cycles. Messages are in none, and each look passes all that is held."""
+COLLECTION = (2_000, 500, 100)
+"""When the collector looks for cycles. Each HTTP request leaves some, which short looks find while they are
+young; messages are in none, and a look at all that is held, which finds nothing, comes seldom."""
 
 
 class CannotStart(UsageError):
@@ -177,7 +180,8 @@ class Node(InOrder):
         config = self.config
         limits = config.smpp.limits
         times = session.Limits(limits.bind, limits.enquire, limits.response, limits.pdu)
-        channels = Channels(self.core.dispatch, self.core.inbox, self.reactor, times)
+        core = self.core
+        channels = Channels(core.dispatch, core.inbox, core.channel_states, self.reactor, times)
         listener = Listener(
             self.core,
             config.smpp.system_id,
@@ -194,11 +198,16 @@ class Node(InOrder):
         self.addService(Storage(self))
         self.addService(channels)
         self.addService(Sessions(listener))
-        web = site(api, config.http.body)
+        bounds = HttpLimits(config.http.body, **msgspec.structs.asdict(config.http.limits))
+        web = site(api, bounds, self.reactor)
+        short = links_site(core.links, bounds, self.reactor)
+        self.addService(Serving(web))
+        if config.links.listen:
+            self.addService(Serving(short))
         for key, factory, descriptions, client_ca in (
             ("smpp.listen", listener, config.smpp.listen, config.smpp.client_ca),
             ("http.listen", web, config.http.listen, config.http.client_ca),
-            ("links.listen", links_site(self.core.links), config.links.listen, ""),
+            ("links.listen", short, config.links.listen, ""),
         ):
             for description in descriptions:
                 self.addService(self._port(key, description, factory, client_ca))
@@ -250,6 +259,7 @@ class Node(InOrder):
         gc.freeze()
         gc.set_threshold(*COLLECTION)
         self.core.deadlines.setServiceParent(self)
+        self.core.channel_states.setServiceParent(self)
         self.core.pushing.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",

@@ -13,6 +13,7 @@ from twisted.logger import capturedLogs
 from twisted.python.usage import UsageError
 
 from smsd.config import ConfigError
+from smsd.http_api.site import Limits, Serving
 from smsd.node import PATIENCE, InOrder, Node
 from smsd.services.administration import Administration
 from smsd.store.settings import Rows
@@ -37,8 +38,13 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
     text += 'links = {url = "https://s.test/", listen = ["haproxy:tcp:8081"]}\n'
     node = makeService(options(tmp_path, text), reactor)
     assert isinstance(node, Node)
-    assert [type(service).__name__ for service in node.services][:3] == ["Storage", "Channels", "Sessions"]
-    assert len(node.services) == 7
+    assert [type(service).__name__ for service in node.services][:4] == [
+        "Storage",
+        "Channels",
+        "Sessions",
+        "Serving",
+    ]
+    assert len(node.services) == 9
     assert node.core.links.can_shorten
     assert reactor.tcpServers == reactor.sslServers == []
     assert sorted(file.name for file in (tmp_path / "var").iterdir()) == [
@@ -46,6 +52,19 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
         "self-signed.key",
     ]
     assert (tmp_path / "var/self-signed.key").stat().st_mode & 0o077 == 0
+
+
+def test_what_http_puts_up_with_is_what_the_configuration_says(tmp_path: Path) -> None:
+    text = """[http]
+body = 10
+limits = {connections = 1, address = 2, bodies = 30, idle = 4.0, head = 5.0, request = 6.0, answer = 7.0}
+"""
+    node = makeService(options(tmp_path, text), MemoryReactorClock())
+    assert isinstance(node, Node)
+    (serving,) = (service for service in node.services if isinstance(service, Serving))
+    assert serving.site.limits == Limits(
+        body=10, connections=1, address=2, bodies=30, idle=4.0, head=5.0, request=6.0, answer=7.0
+    )
 
 
 def test_a_certificate_once_made_stays(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
@@ -12,7 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from smsd.http_api.errors import RETRY_AFTER
-from smsd.http_api.site import BoundedSite
+from smsd.http_api.site import ApiSite, Limits
 from smsd.http_api.visitors import visitor
 from smsd.services.links import Links
 from smsd.sms.urls import ALPHABET, LENGTH
@@ -82,6 +84,6 @@ def _finish(request: Request, code: int) -> None:
     request.finish()
 
 
-def site(links: Links) -> BoundedSite:
-    """Return the site that serves short links."""
-    return BoundedSite(Redirects(links), BODY)
+def site(links: Links, limits: Limits, clock: IReactorTime) -> ApiSite:
+    """Return the site that serves short links; it puts up with what the API does, but for bodies."""
+    return ApiSite(Redirects(links), replace(limits, body=BODY), clock)

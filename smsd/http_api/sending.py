@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -58,26 +58,34 @@ class Outgoing(NamedTuple):
 
 
 class _Storing:
-    """Waits until all messages of a request are on disk."""
+    """Waits until all messages of a request are on disk, whether or not its client still does."""
 
-    def __init__(self) -> None:
-        self.waiting = 0
-        self.done: Deferred[None] = Deferred()
+    def __init__(self, settled: Callable[[], None]) -> None:
+        """Begin to hand messages in; ``settled`` is called once it is known what has become of all."""
+        self.waiting = 1
+        self.done: Deferred[bool] = Deferred()
+        """Fires with whether all are on disk."""
+        self._settled = settled
         self._failed = False
+
+    def handed_in(self) -> None:
+        """Take note that no more messages follow."""
+        self._one_less()
 
     def stored(self, message: Message) -> None:
         """Wait for one message less."""
-        self.waiting -= 1
-        if not self.waiting:
-            if self._failed:
-                self.done.errback(unavailable())
-            else:
-                self.done.callback(None)
+        self._one_less()
 
     def not_stored(self, message: Message) -> None:
         """Wait for one message less, and refuse the request."""
         self._failed = True
-        self.stored(message)
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self.waiting -= 1
+        if not self.waiting:
+            self._settled()
+            self.done.callback(not self._failed)
 
 
 class Sending:
@@ -198,19 +206,28 @@ class Sending:
             OverRate, QueueFull, Overloaded, StoreUnavailable: if none of them is taken.
         """
         ids = {one.messageId for message in messages for one in message.destinations if one.messageId}
-        if not ids:
-            return await self._hand_in(account, messages, bulk_id, set())
-        taken = await self._core.client_ids.claim(account.id, ids)
+        claimed = self._core.client_ids
+        taken = await claimed.claim(account.id, ids) if ids else set()
+        # A client that hangs up has this cancelled. Its ids are let go only when the disk has answered, so
+        # that the same request on another connection hears that they are taken, and sends nothing twice.
+        storing = _Storing(lambda: claimed.release(account.id, ids - taken))
         try:
-            return await self._hand_in(account, messages, bulk_id, taken)
+            answers = self._hand_in(account, messages, bulk_id, taken, storing)
         finally:
-            self._core.client_ids.release(account.id, ids - taken)
+            storing.handed_in()
+        if not await storing.done:
+            raise unavailable()
+        return answers
 
-    async def _hand_in(
-        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None, taken: set[str]
+    def _hand_in(
+        self,
+        account: Account,
+        messages: Sequence[Outgoing],
+        bulk_id: str | None,
+        taken: set[str],
+        storing: _Storing,
     ) -> list[SentMessage]:
         self._core.submission.admit(account, sum(len(message.destinations) for message in messages))
-        storing = _Storing()
         answers: list[SentMessage] = []
         used = set(taken)
         for message in messages:
@@ -239,8 +256,6 @@ class Sending:
                 if client_id is not None and answer.messageId is not UNSET:
                     used.add(client_id)
                 answers.append(answer)
-        if storing.waiting:
-            await storing.done
         return answers
 
     def _submit(self, request: Request, shown_id: str | None, storing: _Storing) -> SentMessage:

@@ -21,6 +21,7 @@ from smsd.services.ids import first_of
 from smsd.services.numbers import INBOX, PUSH, Numbers
 from smsd.services.push_urls import push_of
 from smsd.services.routing import ALPHABETS
+from smsd.store.channel_states import ChannelState, ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine, StoreRefused
 from smsd.store.messages import Message, Messages, State
@@ -40,6 +41,7 @@ class Administration:
         self._messages = Messages(engine)
         self._received = ReceivedMessages(engine)
         self._pushes = Pushes(engine)
+        self._channel_states = ChannelStateRows(engine)
         self._credit = Credit(engine)
 
     async def rows(self) -> Rows:
@@ -192,6 +194,14 @@ class Administration:
         if waiting:
             raise SettingError(f"{waiting} messages wait for channel {name}: let it send them first.")
         await self._delete("channel", channel.id, f"Routes lead to channel {name}: remove them first")
+
+    async def channel_states(self) -> dict[int, ChannelState]:
+        """Return how channels are, as the running node last said, by their ids."""
+        return await self._channel_states.read()
+
+    async def waiting(self) -> dict[int, int]:
+        """Return how many messages wait for each channel, by its id."""
+        return await self._messages.waiting_by_channel()
 
     async def channel(self, name: str) -> Channel:
         """Return a channel by its name.

@@ -12,7 +12,7 @@ from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS
 from smsd.services.numbers import DELIVERIES, keyword_of
 from smsd.services.push_urls import METHODS, checked
-from smsd.services.routing import ALPHABETS
+from smsd.services.routing import ALPHABETS, MODES
 from smsd.store.settings import Value
 
 BINDS = ("transmitter", "receiver", "transceiver")
@@ -111,6 +111,8 @@ def channel_columns(columns: dict[str, Value]) -> dict[str, Value]:
     row = dict(columns)
     if "alphabets" in row:
         row["alphabets"] = _words("An alphabet", str(row["alphabets"]), ALPHABETS)
+    if "mode" in row and row["mode"] not in MODES:
+        raise SettingError(f"A mode is one of {', '.join(MODES)}: not {row['mode']!r}.")
     return row
 
 

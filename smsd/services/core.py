@@ -10,7 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.accounts import Accounts
+from smsd.services.admission import Admission
 from smsd.services.backlog import Backlog
+from smsd.services.channel_states import ChannelStates
 from smsd.services.charging import Charging
 from smsd.services.client_ids import ClientIds
 from smsd.services.deadlines import Deadlines
@@ -27,6 +29,7 @@ from smsd.services.routing import Routing
 from smsd.services.settings import Settings
 from smsd.services.submission import Submission
 from smsd.services.tracking import Tracking
+from smsd.store.channel_states import ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
@@ -67,7 +70,7 @@ class Core:
         self.settings = Settings(engine, clock)
         self.ids = MessageIds(clock)
         self.accounts = Accounts(in_thread)
-        self.guard = Guard(clock)
+        self.admission = Admission(self.accounts, Guard(clock), clock)
         self.client_ids = ClientIds(self.messages, self.journal)
         self.routing = Routing()
         self.backlog = Backlog(self.messages, clock)
@@ -104,6 +107,7 @@ class Core:
         self.inbox = Inbox(
             self.received, ReceivedChanges(self.journal), self.deliveries, self.pushing, self.ids, clock
         )
+        self.channel_states = ChannelStates(ChannelStateRows(engine), clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
         users = (self.accounts, self.routing, self.charging, self.deliveries, self.inbox, self.pushing)
         for user in users:

@@ -192,6 +192,7 @@ RETRY = Query(
     f"UPDATE message SET report = {int(Report.RECEIPT)}"
     f" WHERE state = 4 AND report > 0 AND report = {int(Report.SET_ASIDE)} RETURNING id"
 )
+QUEUED_BY_CHANNEL = Query("SELECT channel_id, count(*) FROM message WHERE state = 2 GROUP BY channel_id")
 WAITING = Query("SELECT count(*) FROM message WHERE channel_id = ? AND state IN (0, 1, 2)")
 
 BY_ID = Query(f"SELECT {_QUALIFIED} FROM {{rows}} AS r JOIN message m ON m.id = r.id", "id bigint")
@@ -352,3 +353,7 @@ class Messages:
         """Return how many messages have still to be sent on a channel."""
         ((count,),) = await self._engine.read(Call(WAITING, (channel_id,)))
         return int(count)
+
+    async def waiting_by_channel(self) -> dict[int, int]:
+        """Return how many messages are queued for each channel."""
+        return dict(await self._engine.read(Call(QUEUED_BY_CHANNEL)))

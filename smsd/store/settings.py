@@ -45,6 +45,7 @@ class Channel(msgspec.Struct, frozen=True):
     enabled: int
     alphabets: str
     options: str
+    mode: str = "normal"
 
     def __repr__(self) -> str:
         return f"<Channel {self.id} {self.name}>"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from smsd.http_api import redirects
+from smsd.http_api.site import Limits
 from smsd.store.engine import StoreUnavailable
 from tests.http_api.client import Answer, Client, octets
 from tests.http_api.test_tracking import BASE, PHONE, clicks, send, texts, tokens
@@ -23,7 +24,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def phone(stack: Stack) -> Client:
-    return Client(stack, redirects.site(stack.core.links))
+    return Client(stack, redirects.site(stack.core.links, Limits(), stack.network))
 
 
 @pytest.fixture

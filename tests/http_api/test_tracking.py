@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smsd.http_api import redirects
+from smsd.http_api.site import Limits
 from tests.http_api.client import Answer, Client, basic
 from tests.http_api.receiver import Receiver
 from tests.http_api.test_advanced import text_of
@@ -35,7 +36,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 @pytest.fixture
 def phone(stack: Stack) -> Client:
     """What opens short links."""
-    return Client(stack, redirects.site(stack.core.links))
+    return Client(stack, redirects.site(stack.core.links, Limits(), stack.network))
 
 
 def request(client: Client, tracking: dict[str, Any] | None, *texts: str, **body: Any) -> Answer:
