@@ -166,6 +166,31 @@ def web(kind: str, scale: float) -> Iterator[Row]:
                 )
 
 
+def links(kind: str, scale: float) -> Iterator[Row]:
+    """Measure tracked messages beside others, and the visits that their short links lead to."""
+    with node(kind) as one:
+        for track in ("NONE", "SMS", "URL"):
+            for destinations, requests in ((1, 3_000), (1_000, 30)):
+                answer = one.http_load(
+                    *("--track", track, "--connections", 8, "--count", int(requests * scale)),
+                    *("--destinations", destinations),
+                )
+                yield (
+                    f"messages, {destinations} to a request, tracked: {track.lower()}",
+                    f"{answer['accepted_per_s']:,.0f}",
+                    latency(answer),
+                    cpu(answer, answer["accepted"]),
+                )
+        paths = one.folder / "paths"
+        for count, what in ((100, "visits of 100 links"), (20_000, "visits of 20,000 links, each once")):
+            tokens = one.rows(f"SELECT token FROM link LIMIT {count}")
+            paths.write_text("\n".join(f"/{token}" for (token,) in tokens))
+            answer = one.http_load(
+                *("--connections", 16, "--count", int(20_000 * scale), "--paths", paths), port=one.links
+            )
+            yield (what, f"{answer['requests_per_s']:,.0f}", latency(answer), cpu(answer, answer["answers"]))
+
+
 def idle(kind: str, scale: float) -> Iterator[Row]:
     """Measure what an idle bind costs."""
     with node(kind) as one:
@@ -183,6 +208,7 @@ PARTS = {
     "forwarding": forwarding,
     "waiting": waiting,
     "web": web,
+    "links": links,
     "idle": idle,
 }
 

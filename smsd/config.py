@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from smsd.sms.urls import token_length
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
@@ -71,6 +73,20 @@ class Http(_Section, frozen=True):
     def __post_init__(self) -> None:
         if self.limits.bodies < self.body:
             raise ValueError("Expected limits.bodies, for all requests, of at least body, for one")
+
+
+class Links(_Section, frozen=True):
+    """The short links of messages whose clicks are counted."""
+
+    url: str = ""
+    """What they begin with, such as https://s.test/; with none, URLs are not made short."""
+    listen: tuple[str, ...] = ()
+    keep: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    """How many days they lead on, and what is counted is kept."""
+
+    def __post_init__(self) -> None:
+        if self.url:
+            token_length(self.url)
 
 
 class Push(_Section, frozen=True):
@@ -142,6 +158,7 @@ class Config(_Section, frozen=True):
     database: str = "sqlite:smsd.db"
     smpp: Smpp = Smpp()
     http: Http = Http()
+    links: Links = Links()
     push: Push = Push()
     tls: Tls = Tls()
     queue: Queue = Queue()

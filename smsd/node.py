@@ -25,12 +25,14 @@ from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
 from smsd.http_api.push_client import PushClient
+from smsd.http_api.redirects import site as links_site
 from smsd.http_api.site import Limits as HttpLimits
 from smsd.http_api.site import Serving, site
 from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
+from smsd.services.links import DAY, ShortLinks
 from smsd.services.pushing import Pace
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
@@ -158,7 +160,8 @@ class Node(InOrder):
             raise ConfigError(f"{file}: database: {error}.") from error
         queue = config.queue
         bounds = Bounds(queue.unstored, queue.messages, queue.receipts)
-        self.core = Core(self.engine, reactor, deferToThread, bounds)
+        links = ShortLinks(config.links.url, config.links.keep * DAY)
+        self.core = Core(self.engine, reactor, deferToThread, bounds, links)
         self._assemble()
 
     def privilegedStartService(self) -> None:
@@ -198,13 +201,17 @@ class Node(InOrder):
         self.addService(Sessions(listener))
         bounds = HttpLimits(config.http.body, **msgspec.structs.asdict(config.http.limits))
         web = site(api, bounds, self.reactor)
+        short = links_site(core.links, bounds, self.reactor)
         self.addService(Serving(web))
-        for key, factory, section in (
-            ("smpp.listen", listener, config.smpp),
-            ("http.listen", web, config.http),
+        if config.links.listen:
+            self.addService(Serving(short))
+        for key, factory, descriptions, client_ca in (
+            ("smpp.listen", listener, config.smpp.listen, config.smpp.client_ca),
+            ("http.listen", web, config.http.listen, config.http.client_ca),
+            ("links.listen", short, config.links.listen, ""),
         ):
-            for description in section.listen:
-                self.addService(self._port(key, description, factory, section.client_ca))
+            for description in descriptions:
+                self.addService(self._port(key, description, factory, client_ca))
 
     def _port(self, key: str, description: str, factory: Any, client_ca: str) -> IService:
         """Return the service of one listener; an ``ssl`` one without a certificate gets the node's."""

@@ -30,6 +30,7 @@ from smsd.http_api.push_client import PushClient
 from smsd.services.administration import Administration
 from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds, Core
+from smsd.services.links import ShortLinks
 from smsd.services.pushing import Pace
 from smsd.smpp import session
 from smsd.smpp.codec import HEADER, decode, encode
@@ -526,6 +527,7 @@ class Stack:
         limits: Limits | None = None,
         unstored: int = 10_000,
         held: int = 2_000,
+        short_links: str = "",
         private: bool = True,
         pace: Pace | None = None,
         kind: str = "smpp",
@@ -542,7 +544,9 @@ class Stack:
         result(self.engine.open())
         self.administration = Administration(self.engine)
         self.hashing = Worker()
-        self.core = Core(self.engine, network, self.hashing.run, Bounds(unstored, held, held))
+        self.core = Core(
+            self.engine, network, self.hashing.run, Bounds(unstored, held, held), ShortLinks(short_links)
+        )
         self.listener = Listener(self.core, "smsd", limits or Limits())
         core = self.core
         self.channels = Channels(core.dispatch, core.inbox, core.channel_states, network, session.Limits())

@@ -36,6 +36,7 @@ def options(folder: Path, text: str) -> Options:
 def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
     reactor = MemoryReactorClock()
     text = 'state = "var"\nsmpp.listen = ["tcp:8888", "ssl:8887"]\nhttp.listen = ["tcp:8080"]\n'
+    text += 'links = {url = "https://s.test/", listen = ["haproxy:tcp:8081"]}\n'
     node = makeService(options(tmp_path, text), reactor)
     assert isinstance(node, Node)
     assert [type(service).__name__ for service in node.services][:4] == [
@@ -44,7 +45,8 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
         "Sessions",
         "Serving",
     ]
-    assert len(node.services) == 7
+    assert len(node.services) == 9
+    assert node.core.links.can_shorten
     assert reactor.tcpServers == reactor.sslServers == []
     assert sorted(file.name for file in (tmp_path / "var").iterdir()) == [
         "self-signed.crt",
@@ -106,6 +108,7 @@ def test_certificates_of_one_s_own_are_used(tmp_path: Path) -> None:
         ('smpp = {listen = ["ssl:8887"], client_ca = "no.pem"}', "smpp.listen"),
         ('http = {listen = ["haproxy:ssl:8443"], client_ca = "smsd.toml"}', "http.listen"),
         ('smpp.listen = ["haproxy:pigeon:8888"]', "smpp.listen"),
+        ('links.listen = ["pigeon:8081"]', "links.listen"),
         ('database = "oracle:x"', "database"),
         ('database = "sqlite:"', "database"),
         ('state = "smsd.toml/x"', "state"),

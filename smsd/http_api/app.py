@@ -12,16 +12,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException
 
-from smsd.http_api import compression, previewing
+from smsd.http_api import compression
 from smsd.http_api.authorization import authorized
 from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_request
 from smsd.http_api.incoming import Incoming
 from smsd.http_api.pages import ALLOWED, METHODS, Page, pages
+from smsd.http_api.previewing import Previewing
 from smsd.http_api.queries import Query
 from smsd.http_api.reports import Reporting
 from smsd.http_api.sending import Sending
+from smsd.http_api.tracking import Counts
 from smsd.services.core import Core
 
 PREFLIGHT = "86400"
@@ -39,7 +41,8 @@ class HttpApi:
         self.paths: Paths = {
             **Sending(core).paths(),
             **Reporting(core).paths(),
-            **previewing.paths(),
+            **Previewing(core).paths(),
+            **Counts(core).paths(),
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))

@@ -59,6 +59,11 @@ def not_found() -> ApiError:
     return ApiError(404, "NOT_FOUND", "There is nothing at this path.")
 
 
+def unknown_message() -> ApiError:
+    """Return the error for an id that no tracked message of the account has."""
+    return ApiError(404, "NOT_FOUND", "No tracked message of the account has this id.")
+
+
 def not_allowed(methods: str) -> ApiError:
     """Return the error for a method that a path does not serve; ``methods`` are those that it does."""
     return ApiError(405, "METHOD_NOT_ALLOWED", f"Allowed here: {methods}.", {"Allow": methods})

@@ -26,6 +26,7 @@ from smsd.http_api.requests import (
     Text,
     Texts,
 )
+from smsd.http_api.shortening import TrackedText, check
 from smsd.services.core import Core
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
@@ -52,6 +53,8 @@ class Outgoing(NamedTuple):
     content: Content
     options: Options = PLAIN
     refusal: int = MESSAGE_ACCEPTED
+    tracked: TrackedText | None = None
+    """Makes what each destination gets in place of ``content``, if clicks or conversions are counted."""
 
 
 class _Storing:
@@ -140,7 +143,8 @@ class Sending:
 
     async def text_advanced(self, account: Account, query: Query, body: FullTexts) -> SentMessages:
         """Send texts with everything that can be said of them."""
-        return await self._several(account, [_text(message) for message in body.messages], body.bulkId)
+        messages = [self._full_text(body, number) for number in range(len(body.messages))]
+        return await self._several(account, messages, body.bulkId)
 
     async def text_query(self, account: Account, query: Query, body: None) -> Sent:
         """Send the text that a request's query has."""
@@ -164,6 +168,21 @@ class Sending:
     async def binary_advanced(self, account: Account, query: Query, body: FullDatas) -> SentMessages:
         """Send octets with everything that can be said of them."""
         return await self._several(account, _binaries(body.messages), body.bulkId)
+
+    def _full_text(self, body: FullTexts, number: int) -> Outgoing:
+        """Return a message of a request.
+
+        Raises:
+            ApiError: if it can't be tracked as it should.
+        """
+        message, tracking = body.messages[number], body.tracking
+        outgoing = _text(message)
+        if tracking is None or tracking.track is None:
+            return outgoing
+        links = self._core.links
+        check(message.text, tracking, links, f"messages[{number}].text")
+        text = TrackedText(message.sender, message.text, outgoing.options, tracking, links)
+        return outgoing._replace(tracked=text)
 
     async def _single(self, account: Account, message: Outgoing) -> Sent:
         _limit(len(message.destinations), "to")
@@ -214,6 +233,7 @@ class Sending:
         for message in messages:
             due_at, expires_at = self._times(message.options)
             for destination in message.destinations:
+                content, tracked = message.tracked.next() if message.tracked else (message.content, None)
                 client_id, refusal = destination.messageId, message.refusal
                 report = Report.FETCH if message.options.notify is None else Report.PUSH
                 if client_id is not None and client_id in used:
@@ -223,13 +243,14 @@ class Sending:
                     account,
                     message.sender,
                     destination.to,
-                    message.content,
+                    content,
                     report,
                     due_at,
                     expires_at,
                     bulk_id,
                     client_id=client_id,
                     refusal=refusal,
+                    tracked=tracked,
                 )
                 answer = self._submit(request, destination.messageId, storing)
                 if client_id is not None and answer.messageId is not UNSET:

@@ -22,6 +22,7 @@ from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
+from smsd.services.links import Links, ShortLinks
 from smsd.services.pushing import Pushing
 from smsd.services.reports import Reports
 from smsd.services.routing import Routing
@@ -32,9 +33,12 @@ from smsd.store.channel_states import ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
+from smsd.store.links import LinkChanges, LinkRows
 from smsd.store.messages import Messages
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
+
+NO_LINKS = ShortLinks()
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -57,6 +61,7 @@ class Core:
         clock: IReactorTime,
         in_thread: Callable[..., Deferred[Any]],
         bounds: Bounds,
+        short_links: ShortLinks = NO_LINKS,
     ) -> None:
         """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``."""
         self.clock = clock
@@ -76,6 +81,11 @@ class Core:
         self.reports = Reports(
             self.journal, self.messages, self.deliveries, self.pushing, self.backlog, self.ids, clock
         )
+        self.link_rows = LinkRows(engine)
+        self.links = Links(
+            self.link_rows, LinkChanges(self.journal), self.pushing, self.ids, clock, short_links
+        )
+        self.reports.ended = self.links.ended
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
         self.dispatch = Dispatch(
             self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
@@ -109,7 +119,8 @@ class Core:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        self.ids.newest = max(await self.messages.newest_id(), await self.received.newest_id())
+        tables = (self.messages, self.received, self.link_rows)
+        self.ids.newest = max([await table.newest_id() for table in tables])
         await self.backlog.resume()
         await self.charging.resume()
         await self.gathering.resume(self.messages)

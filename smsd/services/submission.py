@@ -30,6 +30,7 @@ from smsd.sms.coding import Encoded
 from smsd.sms.segments import MOST_SEGMENTS, TooLong, count
 from smsd.store.batch import Submitter
 from smsd.store.journal import Journal
+from smsd.store.links import Tracked, changes_of
 from smsd.store.messages import Content, Message, Report, State
 from smsd.store.pushes import Push, report_push, storing
 from smsd.store.settings import Account, Route
@@ -65,6 +66,8 @@ class Request(NamedTuple):
     """The client's own id for the message, which no other message of the account has."""
     refusal: int = MESSAGE_ACCEPTED
     """What its client's edge has found wrong with its id or its octets, as a status."""
+    tracked: Tracked | None = None
+    """What is to be counted of it, if anything."""
 
 
 class Submission:
@@ -120,7 +123,7 @@ class Submission:
         cost = self.reserve(message)
         storing = Queueing(self._dispatch, self._backlog, self._charging, cost, submitter)
         try:
-            self._journal.accept(message, storing, cost)
+            self._journal.accept(message, storing, cost, *changes_of(message, request.tracked))
         except Exception:
             self._charging.release(message.account_id, cost)
             raise

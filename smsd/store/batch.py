@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import msgspec
 
 from smsd.store.engine import Call, Query, Row
+from smsd.store.links import CHANGES as CHANGES_OF_TRACKED
+from smsd.store.links import LINK, TRACKED, UNTRACKED
 from smsd.store.messages import Message
 from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
@@ -84,7 +86,7 @@ DEBIT = Query(
     " WHERE credit.account_id = r.account_id RETURNING credit.account_id, credit.micros",
     "account_id bigint, micros bigint",
 )
-"""Takes what new messages cost: of the batch's changes it goes with the message that it has the key of."""
+"""Takes what new messages cost."""
 REFUND = Query(
     "UPDATE credit SET micros = credit.micros + r.micros"
     " FROM (SELECT one.account_id, sum(one.micros) AS micros FROM {rows} AS one"
@@ -96,8 +98,11 @@ REFUND = Query(
 ORDER = (
     REFUND,
     VOID,
+    UNTRACKED,
     ACCEPT,
     DEBIT,
+    TRACKED,
+    LINK,
     BEGUN,
     FRAGMENT,
     GATHERED,
@@ -109,10 +114,13 @@ ORDER = (
     FINAL,
     REPORTED,
     SET_ASIDE,
+    *CHANGES_OF_TRACKED,
     *CHANGES_OF_RECEIVED,
     *CHANGES_OF_PUSHES,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
+COMPANIONS = (DEBIT, TRACKED, LINK)
+"""What goes with a new message, is stored with it and refused with it: its id begins their keys."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -137,7 +145,7 @@ class Batch:
         self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
 
     def __len__(self) -> int:
-        return sum(len(rows) for query, rows in self.changes.items() if query is not DEBIT)
+        return sum(len(rows) for query, rows in self.changes.items() if query not in COMPANIONS)
 
     def calls(self) -> list[Call]:
         """Return the batch as the calls of one transaction."""
@@ -146,13 +154,15 @@ class Batch:
     def halves(self) -> tuple[Batch, Batch]:
         """Divide the batch."""
         first, second = Batch(), Batch()
-        changes = [(query, key) for query in ORDER if query is not DEBIT for key in self.changes[query]]
+        changes = [(query, key) for query in ORDER if query not in COMPANIONS for key in self.changes[query]]
         for position, (query, key) in enumerate(changes):
             half = first if position < len(changes) // 2 else second
             half.changes[query][key] = self.changes[query][key]
-        for key, row in self.changes[DEBIT].items():
-            half = first if key in first.changes[ACCEPT] or key in first.changes[GATHERED] else second
-            half.changes[DEBIT][key] = row
+        for query in COMPANIONS:
+            for key, row in self.changes[query].items():
+                message_id = key[0] if isinstance(key, tuple) else key
+                with_first = message_id in first.changes[ACCEPT] or message_id in first.changes[GATHERED]
+                (first if with_first else second).changes[query][key] = row
         for half in (first, second):
             half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
         for entry in self.after:

@@ -79,6 +79,8 @@ class Content(msgspec.Struct, array_like=True):
     callback_data: str = ""
     """What the client wants to find in the report."""
     notify: Notify | None = None
+    tracked: bool = False
+    """Whether its clicks and conversions are counted, and so its delivery."""
 
 
 class Message(msgspec.Struct):
@@ -215,10 +217,13 @@ def message_of(row: Row) -> Message:
     return message
 
 
-def named(ids: Sequence[str]) -> tuple[str, list[object]]:
-    """Return the condition that a message has one of these ids, its client's or our own, and its values."""
+def named(ids: Sequence[str], column: str = "id") -> tuple[str, list[object]]:
+    """Return the condition that a message has one of these ids, its client's or our own, and its values.
+
+    Our own is in ``column``, the client's in ``client_id``.
+    """
     own = [int(one) for one in ids if _id(one)] or [0]  # No message has the id 0.
-    condition = f"(id IN ({','.join('?' * len(own))}) OR client_id IN ({','.join('?' * len(ids))}))"
+    condition = f"({column} IN ({','.join('?' * len(own))}) OR client_id IN ({','.join('?' * len(ids))}))"
     return condition, [*own, *ids]
 
 

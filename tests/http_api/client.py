@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from smsd.http_api.site import Limits, Serving, site
+from smsd.http_api.site import ApiSite, Limits, Serving, site
 from tests.peers import PASSWORD, Stack, Transport
 
 BODY = 10_000
@@ -83,9 +83,10 @@ def basic(name: str, password: str) -> str:
 class Client:
     """A client of a stack's API."""
 
-    def __init__(self, stack: Stack, **limits: Any) -> None:
+    def __init__(self, stack: Stack, served: ApiSite | None = None, **limits: Any) -> None:
+        """Use the stack's API, unless another site is named."""
         self.stack = stack
-        self.site = site(stack.api, Limits(**{"body": BODY} | limits), stack.network)
+        self.site = served or site(stack.api, Limits(**{"body": BODY} | limits), stack.network)
         self.serving = Serving(self.site)
         self.serving.startService()
 
