@@ -28,6 +28,7 @@ from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
+from smsd.services.retention import HOUR, Retention
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
 from smsd.store.engine import Engine, NodeAlreadyRunning, SchemaTooNew, StoreUnavailable
@@ -153,7 +154,8 @@ class Node(InOrder):
             raise ConfigError(f"{file}: database: {error}.") from error
         queue = config.queue
         bounds = Bounds(queue.unstored, queue.messages, queue.receipts)
-        self.core = Core(self.engine, reactor, deferToThread, bounds)
+        kept = Retention(config.retention.logs * HOUR, config.retention.reports * HOUR)
+        self.core = Core(self.engine, reactor, deferToThread, bounds, kept)
         self._assemble()
 
     def privilegedStartService(self) -> None:
@@ -239,6 +241,7 @@ class Node(InOrder):
         gc.freeze()
         gc.set_threshold(*COLLECTION)
         self.core.deadlines.setServiceParent(self)
+        self.core.removal.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
             smpp=", ".join(self.config.smpp.listen) or "none",

@@ -18,6 +18,7 @@ from smsd.http_api.authorization import authorized
 from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_answer, of_request
+from smsd.http_api.logs import LogPages
 from smsd.http_api.queries import Query
 from smsd.http_api.reports import Reporting
 from smsd.http_api.sending import Sending
@@ -35,6 +36,7 @@ class HttpApi:
         self.paths: Paths = {
             **Sending(core).paths(),
             **Reporting(core).paths(),
+            **LogPages(core).paths(),
             **previewing.paths(),
         }
         for path, served in self.paths.items():

@@ -20,7 +20,10 @@ from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
+from smsd.services.logs import LogReading
+from smsd.services.networks import Networks
 from smsd.services.reports import Reports
+from smsd.services.retention import Removal, Retention, removers
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
 from smsd.services.submission import Submission
@@ -28,8 +31,14 @@ from smsd.services.tracking import Tracking
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
+from smsd.store.logs import Logs
 from smsd.store.messages import Messages
 from smsd.store.received import ReceivedChanges, ReceivedMessages
+from smsd.store.received_logs import ReceivedLogs
+from smsd.store.retention import RetentionRows
+
+AS_EVER = Retention()
+"""How long things are kept unless the configuration says otherwise."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -52,6 +61,7 @@ class Core:
         clock: IReactorTime,
         in_thread: Callable[..., Deferred[Any]],
         bounds: Bounds,
+        retention: Retention = AS_EVER,
     ) -> None:
         """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``."""
         self.clock = clock
@@ -63,6 +73,7 @@ class Core:
         self.guard = Guard(clock)
         self.client_ids = ClientIds(self.messages, self.journal)
         self.routing = Routing()
+        self.networks = Networks()
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), clock)
         self.journal.debited = self.charging.debited
@@ -73,7 +84,14 @@ class Core:
             self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
         )
         self.submission = Submission(
-            self.routing, self.ids, self.journal, self.dispatch, self.backlog, self.charging, clock
+            self.routing,
+            self.ids,
+            self.journal,
+            self.dispatch,
+            self.backlog,
+            self.charging,
+            self.networks,
+            clock,
         )
         self.gathering = Gathering(
             self.submission, self.journal, self.dispatch, self.backlog, self.charging, self.reports, clock
@@ -81,7 +99,16 @@ class Core:
         self.received = ReceivedMessages(engine)
         self.inbox = Inbox(self.received, ReceivedChanges(self.journal), self.deliveries, self.ids, clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
-        for user in (self.accounts, self.routing, self.charging, self.deliveries, self.inbox):
+        self.logs = LogReading(Logs(engine), ReceivedLogs(engine), clock, retention.logs)
+        self.removal = Removal(removers(RetentionRows(engine), retention), clock)
+        for user in (
+            self.accounts,
+            self.routing,
+            self.networks,
+            self.charging,
+            self.deliveries,
+            self.inbox,
+        ):
             self.settings.use(user.apply)
 
     async def resume(self) -> None:

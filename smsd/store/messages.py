@@ -93,6 +93,8 @@ class Message(msgspec.Struct):
     content: Content
     client_id: str | None = None
     """The client's own id for it, if it has given one: no other message of the account has that."""
+    network: str = ""
+    """The destination's MCC and MNC, if they are known."""
     taken: dict[int, str] | None = None
     """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
     ended: dict[int, tuple[int, int]] | None = None
@@ -119,7 +121,8 @@ class Segment(msgspec.Struct):
 
 COLUMNS = (
     "id, account_id, channel_id, state, priority, bulk_id, source, destination, segments, accepted_at,"
-    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id"
+    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id,"
+    " network"
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 

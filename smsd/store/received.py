@@ -177,24 +177,24 @@ class ReceivedMessages:
 
     async def owed(self, account_id: int, limit: int) -> list[Received]:
         """Return messages that an account's sessions still have to get, the oldest first."""
-        return [_received(row) for row in await self._engine.read(Call(OWED, (account_id, limit)))]
+        return [received_of(row) for row in await self._engine.read(Call(OWED, (account_id, limit)))]
 
     async def fetch(self, account_id: int, limit: int, now: float) -> list[Received]:
         """Return messages not yet fetched, and mark them fetched in the same transaction."""
         (rows,) = await self._engine.write(Call(FETCH, (now, account_id, limit)))
-        return sorted(map(_received, rows), key=lambda received: received.id)
+        return sorted(map(received_of, rows), key=lambda received: received.id)
 
     async def segments(self) -> list[Received]:
         """Return the segments of messages that are not complete, in the order in which they came."""
-        return [_received(row) for row in await self._engine.read(Call(SEGMENTS))]
+        return [received_of(row) for row in await self._engine.read(Call(SEGMENTS))]
 
     async def joined_since(self, first_id: int) -> list[Received]:
         """Return the segments, from an id on, whose messages have been put together."""
-        return [_received(row) for row in await self._engine.read(Call(JOINED_SINCE, (first_id,)))]
+        return [received_of(row) for row in await self._engine.read(Call(JOINED_SINCE, (first_id,)))]
 
     async def set_aside(self, limit: int) -> list[Received]:
         """Return messages that were set aside, the oldest first."""
-        return [_received(row) for row in await self._engine.read(Call(SET_ASIDE, (limit,)))]
+        return [received_of(row) for row in await self._engine.read(Call(SET_ASIDE, (limit,)))]
 
     async def retry(self, received_id: int | None) -> int:
         """Let a message that was set aside, or all of them, be sent again; return how many."""
@@ -252,7 +252,8 @@ class ReceivedChanges:
         self._journal.change(NEVER_ARRIVED, received.id, (received.id,))
 
 
-def _received(row: Row) -> Received:
+def received_of(row: Row) -> Received:
+    """Return the received message in a row of :data:`COLUMNS`."""
     received = Received(*row)
     received.original = _original.decode(row[-1])
     return received

@@ -1,0 +1,199 @@
+"""The log of messages: its pages, newest first, by whatever a client looks for.
+
+A message stands in the log at the time when it is, or was, to be sent first. Time is cut into slots, with
+which the indexes begin: messages are stored, and later removed, in a small region of each, and a page is read
+slot by slot. First comes how many messages each of some slots has, then those of the slots that fill the
+page. No statement looks at more than a part of the log, so that others get their turn between two.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from smsd.store.engine import Call, Engine, Query
+from smsd.store.messages import COLUMNS, Message, message_of, named
+
+SLOT = 120_000
+"""Milliseconds of a slot: two days are 1440 slots, and one of a busy day has some thousand messages."""
+STATUS_GROUP = (
+    "CASE WHEN r.status IN (2, 5, 30) THEN 3 WHEN r.status IN (4, 9, 31) THEN 2"
+    " WHEN r.status IN (15, 22, 29) THEN 4 ELSE 5 END"
+)
+"""The group of a final status."""
+GROUPS = (1, 2, 3, 4, 5)
+"""The groups that messages have: until it is final it is pending."""
+FIRST_SLOTS, MOST_SLOTS, GROWTH = 8, 256, 4
+"""How many slots the first statement looks at, the largest, and how fast they grow meanwhile."""
+LATEST = 2**53
+"""A time after all others, in milliseconds."""
+
+
+class Search(msgspec.Struct, frozen=True):
+    """What a client looks for; times are milliseconds, and both ends belong to it."""
+
+    account_id: int
+    since: int
+    until: int
+    limit: int
+    source: str | None = None
+    destination: str | None = None
+    bulk_ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    """A message is known by the client's own id for it, or by ours."""
+    group: int | None = None
+    mcc: str = ""
+    mnc: str = ""
+
+
+class Logged(NamedTuple):
+    """A message as the log has it."""
+
+    message: Message
+    log_at: int
+
+
+class _Condition(NamedTuple):
+    """A part of what is looked for."""
+
+    column: str
+    sql: str
+    """The condition, with ``{}`` where its column stands."""
+    values: tuple[object, ...]
+
+
+def milliseconds(time: float) -> int:
+    """Return a time in whole milliseconds, as answers show it and filters compare it."""
+    return round(time * 1e6) // 1000
+
+
+class Logs:
+    """Reads the log of messages."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def page(self, search: Search) -> list[Logged]:
+        """Return the newest messages that a search finds."""
+        if search.ids or search.bulk_ids:
+            return await self._read(*_named(search), search.limit)
+        sql, values = _conditions(search)
+        found: list[Logged] = []
+        newest, size = search.until // SLOT, FIRST_SLOTS
+        while newest is not None and len(found) < search.limit:
+            wanted = search.limit - len(found)
+            counts = await self._counts(search, sql, values, newest, size, wanted)
+            slots = []
+            for slot, count in counts:
+                slots += [slot] * (count > 0)
+                wanted -= count
+                if wanted <= 0:
+                    break
+            if slots:
+                marks = ",".join("?" * len(slots))
+                found += await self._read(
+                    f"slot IN ({marks}) AND {sql} AND log_at >= ? AND log_at <= ?",
+                    [*slots, *values, search.since, search.until],
+                    search.limit - len(found),
+                )
+            if len(counts) < size and wanted > 0:
+                break
+            newest = (slots[-1] if wanted <= 0 else counts[-1][0]) - 1
+            size = min(size * GROWTH, MOST_SLOTS)
+        return found
+
+    async def _counts(
+        self, search: Search, sql: str, values: list[object], newest: int, size: int, most: int
+    ) -> list[tuple[int, int]]:
+        """Return how many messages are in each of some slots that have any, of whomever, newest first.
+
+        More than ``most`` are not counted. At the ends of the search's time some of a slot may be too much.
+        """
+        oldest = search.since // SLOT
+        query = Query(
+            "WITH RECURSIVE slots (slot) AS (SELECT max(slot) FROM message WHERE slot <= ? UNION ALL"
+            " SELECT (SELECT max(slot) FROM message WHERE slot < slots.slot) FROM slots WHERE slots.slot > ?)"
+            " SELECT slot, (SELECT count(*) FROM (SELECT 1 FROM message"
+            f" WHERE slot = slots.slot AND {sql} LIMIT ?) AS matching) FROM slots WHERE slot >= ? LIMIT ?"
+        )
+        rows = await self._engine.read(Call(query, (newest, oldest, *values, most, oldest, size)))
+        return [(slot, count) for slot, count in rows]
+
+    async def _read(self, condition: str, values: list[object], limit: int) -> list[Logged]:
+        query = Query(
+            f"SELECT {COLUMNS}, log_at FROM message WHERE id IN (SELECT id FROM message WHERE {condition}"
+            " ORDER BY log_at DESC, id DESC LIMIT ?) ORDER BY log_at DESC, id DESC"
+        )
+        rows = await self._engine.read(Call(query, (*values, limit)))
+        return [Logged(message_of(row[:-1]), row[-1]) for row in rows]
+
+
+def _conditions(search: Search) -> tuple[str, list[object]]:
+    """Return the conditions on the messages of a slot, and their values.
+
+    Those on the columns of the index that is the best for this search stand as they are; the others are
+    written so that no index serves them, whatever the database believes about its tables.
+    """
+    given = _of_columns(search)
+    columns = {one.column for one in given}
+    if "destination" in columns:
+        indexed = {"destination"}
+    elif "source" in columns:
+        indexed = {"status_group", "source", "network"}
+    elif search.mcc:
+        indexed = {"status_group", "network"}
+    else:
+        indexed = {"status_group"}
+    if "status_group" in indexed and "status_group" not in columns and len(indexed) > 1:
+        given.insert(0, _one_of("status_group", GROUPS))
+    return _joined(given, indexed, ["account_id = ?"], [search.account_id])
+
+
+def _named(search: Search) -> tuple[str, list[object]]:
+    """Return the conditions on all messages, and their values, if a search names some or their bulks."""
+    parts: list[str] = ["account_id = ?"]
+    values: list[object] = [search.account_id]
+    given = _of_columns(search)
+    if search.ids:
+        condition, wanted = named(search.ids)
+        parts.append(condition)
+        values += wanted
+    if search.bulk_ids:
+        bulks = _one_of("bulk_id", search.bulk_ids)
+        parts.append("bulk_id IS NOT NULL")
+        given.append(bulks)
+    sql, values = _joined(given, set() if search.ids else {"bulk_id"}, parts, values)
+    return f"{sql} AND log_at >= ? AND log_at <= ?", [*values, search.since, search.until]
+
+
+def _of_columns(search: Search) -> list[_Condition]:
+    given: list[_Condition] = []
+    if search.group is not None:
+        given.append(_one_of("status_group", (search.group,)))
+    if search.source is not None:
+        given.append(_Condition("source", "{} = ?", (search.source,)))
+    if search.destination is not None:
+        given.append(_Condition("destination", "{} = ?", (search.destination,)))
+    if search.mcc and search.mnc:
+        given.append(_Condition("network", "{} = ?", (search.mcc + search.mnc,)))
+    elif search.mcc:
+        # Behind the country's digits come others; a colon is the character after the last of them.
+        given.append(_Condition("network", "{0} >= ? AND {0} < ?", (search.mcc, f"{search.mcc}:")))
+    elif search.mnc:
+        given.append(_Condition("network", "substr({}, 4) = ?", (search.mnc,)))
+    return given
+
+
+def _joined(
+    given: list[_Condition], indexed: set[str], parts: list[str], values: list[object]
+) -> tuple[str, list[object]]:
+    for one in given:
+        blind = f"({one.column} + 0)" if one.column == "status_group" else f"({one.column} || '')"
+        parts.append(one.sql.format(one.column if one.column in indexed else blind))
+        values += one.values
+    return " AND ".join(parts), values
+
+
+def _one_of(column: str, values: tuple[object, ...]) -> _Condition:
+    return _Condition(column, f"{{}} IN ({','.join('?' * len(values))})", values)
