@@ -221,7 +221,7 @@ class ReceivedChanges:
             StoreUnavailable: if the database can't be written just now.
         """
         self._journal.store(
-            ARRIVED, received.id, _row(received), received, bringer, share=-received.channel_id
+            ARRIVED, received.id, received_row(received), received, bringer, share=-received.channel_id
         )
 
     def claimed(
@@ -233,7 +233,7 @@ class ReceivedChanges:
     ) -> None:
         """Store what becomes of segments that wait for no others, and what they were put together to."""
         if whole is not None:
-            self._journal.change(WHOLE, whole.id, _row(whole))
+            self._journal.change(WHOLE, whole.id, received_row(whole))
         *others, last = segments
         for one in others:
             self._journal.change(CLAIMED, one.id, _claim(one, now))
@@ -259,7 +259,8 @@ def received_of(row: Row) -> Received:
     return received
 
 
-def _row(received: Received) -> Row:
+def received_row(received: Received) -> Row:
+    """Return a received message as a row of :data:`ARRIVED`."""
     return (
         received.id,
         received.account_id,
