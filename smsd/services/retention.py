@@ -116,7 +116,7 @@ class Removal(Service):
             began = self._clock.seconds()
             removed = await remover.remove(began, STEP)
             count += removed
-            if removed < STEP:
+            if removed < STEP or not self.running:
                 break
             await self._rest(max(LEAST_REST, REST * (self._clock.seconds() - began)))
         return count

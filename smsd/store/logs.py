@@ -8,12 +8,13 @@ page. No statement looks at more than a part of the log, so that others get thei
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import NamedTuple
 
 import msgspec
 
 from smsd.store.engine import Call, Engine, Query
-from smsd.store.messages import COLUMNS, Message, message_of, named
+from smsd.store.messages import COLUMNS, Message, message_of, own_ids
 
 SLOT = 120_000
 """Milliseconds of a slot: two days are 1440 slots, and one of a busy day has some thousand messages."""
@@ -26,6 +27,8 @@ GROUPS = (1, 2, 3, 4, 5)
 """The groups that messages have: until it is final it is pending."""
 FIRST_SLOTS, MOST_SLOTS, GROWTH = 8, 256, 4
 """How many slots the first statement looks at, the largest, and how fast they grow meanwhile."""
+NUMBERS = ("account_id", "status_group")
+"""The columns that are no text."""
 LATEST = 2**53
 """A time after all others, in milliseconds."""
 
@@ -91,9 +94,8 @@ class Logs:
                 if wanted <= 0:
                     break
             if slots:
-                marks = ",".join("?" * len(slots))
                 found += await self._read(
-                    f"slot IN ({marks}) AND {sql} AND log_at >= ? AND log_at <= ?",
+                    f"slot IN ({_marks(slots)}) AND {sql} AND log_at >= ? AND log_at <= ?",
                     [*slots, *values, search.since, search.until],
                     search.limit - len(found),
                 )
@@ -152,18 +154,25 @@ def _conditions(search: Search) -> tuple[str, list[object]]:
 
 def _named(search: Search) -> tuple[str, list[object]]:
     """Return the conditions on all messages, and their values, if a search names some or their bulks."""
-    parts: list[str] = ["account_id = ?"]
-    values: list[object] = [search.account_id]
     given = _of_columns(search)
+    parts: list[str] = []
+    values: list[object] = []
+    indexed = {"account_id", "bulk_id"}
     if search.ids:
-        condition, wanted = named(search.ids)
-        parts.append(condition)
-        values += wanted
-    if search.bulk_ids:
-        bulks = _one_of("bulk_id", search.bulk_ids)
+        own = own_ids(search.ids)
+        parts.append(
+            f"id IN (SELECT id FROM message WHERE id IN ({_marks(own)}) UNION ALL SELECT id FROM message"
+            f" WHERE client_id IS NOT NULL AND account_id = ? AND client_id IN ({_marks(search.ids)}))"
+        )
+        values += [*own, search.account_id, *search.ids]
+        indexed = set()
+    else:
+        # SQLite uses a partial index only for a query that repeats the index's own condition.
         parts.append("bulk_id IS NOT NULL")
-        given.append(bulks)
-    sql, values = _joined(given, set() if search.ids else {"bulk_id"}, parts, values)
+    given.append(_Condition("account_id", "{} = ?", (search.account_id,)))
+    if search.bulk_ids:
+        given.append(_one_of("bulk_id", search.bulk_ids))
+    sql, values = _joined(given, indexed, parts, values)
     return f"{sql} AND log_at >= ? AND log_at <= ?", [*values, search.since, search.until]
 
 
@@ -189,11 +198,15 @@ def _joined(
     given: list[_Condition], indexed: set[str], parts: list[str], values: list[object]
 ) -> tuple[str, list[object]]:
     for one in given:
-        blind = f"({one.column} + 0)" if one.column == "status_group" else f"({one.column} || '')"
+        blind = f"({one.column} + 0)" if one.column in NUMBERS else f"({one.column} || '')"
         parts.append(one.sql.format(one.column if one.column in indexed else blind))
         values += one.values
     return " AND ".join(parts), values
 
 
 def _one_of(column: str, values: tuple[object, ...]) -> _Condition:
-    return _Condition(column, f"{{}} IN ({','.join('?' * len(values))})", values)
+    return _Condition(column, f"{{}} IN ({_marks(values)})", values)
+
+
+def _marks(values: Sized) -> str:
+    return ",".join("?" * len(values))

@@ -200,9 +200,14 @@ def message_of(row: Row) -> Message:
     return message
 
 
+def own_ids(ids: Sequence[str]) -> list[int]:
+    """Return those of these ids that may be our own; at least one."""
+    return [int(one) for one in ids if _id(one)] or [0]  # No message has the id 0.
+
+
 def named(ids: Sequence[str]) -> tuple[str, list[object]]:
     """Return the condition that a message has one of these ids, its client's or our own, and its values."""
-    own = [int(one) for one in ids if _id(one)] or [0]  # No message has the id 0.
+    own = own_ids(ids)
     condition = f"(id IN ({','.join('?' * len(own))}) OR client_id IN ({','.join('?' * len(ids))}))"
     return condition, [*own, *ids]
 
