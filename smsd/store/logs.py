@@ -162,7 +162,7 @@ def _named(search: Search) -> tuple[str, list[object]]:
         own = own_ids(search.ids)
         parts.append(
             f"id IN (SELECT id FROM message WHERE id IN ({_marks(own)}) UNION ALL SELECT id FROM message"
-            f" WHERE client_id IS NOT NULL AND account_id = ? AND client_id IN ({_marks(search.ids)}))"
+            f" WHERE account_id = ? AND client_id IN ({_marks(search.ids)}))"
         )
         values += [*own, search.account_id, *search.ids]
         indexed = set()
