@@ -100,7 +100,8 @@ class Core:
         self.inbox = Inbox(self.received, ReceivedChanges(self.journal), self.deliveries, self.ids, clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
         self.logs = LogReading(Logs(engine), ReceivedLogs(engine), clock, retention.logs)
-        self.removal = Removal(removers(RetentionRows(engine), retention), clock)
+        self.removers = removers(RetentionRows(engine), retention)
+        self.removal = Removal(self.removers, clock)
         for user in (
             self.accounts,
             self.routing,
