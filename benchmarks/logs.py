@@ -42,7 +42,7 @@ ROW = f"""
         '3859' || (100000000 + i * 7919 % 99999989), 1, t / 1000.0, t / 1000.0, t / 1000.0 + 172800,
         t / 1000.0 + 1, t / 1000.0 + 3,
         CASE WHEN i % {RARE} = 11 THEN 29 WHEN i % 40 = 5 THEN 9 ELSE 5 END, 0, 0, '0.01', '{CONTENT}',
-        CASE WHEN i % {RARE} = 13 THEN '73401' WHEN i % 3 = 0 THEN '21910' ELSE '21901' END, t, t / 120000,
+        CASE WHEN i % {RARE} = 13 THEN '73401' WHEN i % 3 = 0 THEN '21910' ELSE '21901' END, t, t / 300000,
         CASE WHEN i % {RARE} = 11 THEN 4 WHEN i % 40 = 5 THEN 2 ELSE 3 END
 """
 COLUMNS = (

@@ -16,8 +16,8 @@ import msgspec
 from smsd.store.engine import Call, Engine, Query
 from smsd.store.messages import COLUMNS, Message, message_of, own_ids
 
-SLOT = 120_000
-"""Milliseconds of a slot: two days are 1440 slots, and one of a busy day has some thousand messages."""
+SLOT = 300_000
+"""Milliseconds of a slot: two days are 576 slots, and one of a busy day has some ten thousand messages."""
 STATUS_GROUP = (
     "CASE WHEN r.status IN (2, 5, 30) THEN 3 WHEN r.status IN (4, 9, 31) THEN 2"
     " WHEN r.status IN (15, 22, 29) THEN 4 ELSE 5 END"

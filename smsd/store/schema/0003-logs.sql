@@ -11,12 +11,12 @@ CREATE TABLE network (
 ALTER TABLE message ADD COLUMN network TEXT NOT NULL DEFAULT '';           -- the destination's MCC and MNC; '': unknown
 ALTER TABLE message ADD COLUMN log_at BIGINT NOT NULL DEFAULT 0;           -- when it is, or was, to be sent first, in
                                                                            -- milliseconds: the time clients know it by
-ALTER TABLE message ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;            -- log_at in units of two minutes
+ALTER TABLE message ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;            -- log_at in units of five minutes
 ALTER TABLE message ADD COLUMN status_group SMALLINT NOT NULL DEFAULT 1;   -- 1 pending; of a final message its status's:
                                                                            -- 2 undeliverable, 3 delivered, 4 expired, 5 rejected
 UPDATE message SET log_at = CAST(accepted_at * 1000 AS BIGINT);
 UPDATE message SET log_at = CAST(due_at * 1000 AS BIGINT) WHERE state < 2 AND attempts = 0;
-UPDATE message SET slot = log_at / 120000;
+UPDATE message SET slot = log_at / 300000;
 UPDATE message SET status_group = CASE WHEN status IN (2, 5, 30) THEN 3 WHEN status IN (4, 9, 31) THEN 2
     WHEN status IN (15, 22, 29) THEN 4 ELSE 5 END WHERE state = 4;
 
