@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from smsd.store.engine import Call, Query, Row
-from smsd.store.logs import SLOT, STATUS_GROUP, milliseconds
+from smsd.store.logs import LOG_AT, SLOT, STATUS_GROUP
 from smsd.store.messages import Message
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
 
@@ -18,13 +18,13 @@ ACCEPT = Query(
     " log_at, slot, status_group)"
     " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
     " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
-    f" log_at, log_at / {SLOT}, CASE WHEN state < 4 THEN 1 ELSE {STATUS_GROUP} END"
+    f" {LOG_AT}, {LOG_AT} / {SLOT}, CASE WHEN state < 4 THEN 1 ELSE {STATUS_GROUP} END"
     " FROM {rows} AS r WHERE true"
     " ON CONFLICT (id) DO NOTHING",
     "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
     " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8, "
     " done_at float8, status smallint, report smallint, price text, content text,"
-    " client_id text, network text, log_at bigint",
+    " client_id text, network text",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
 """Stores a long message with its first part; every part brings it until it is known to be there."""
@@ -195,7 +195,6 @@ def accepted_row(message: Message) -> Row:
         encode_content(message),
         message.client_id,
         message.network,
-        milliseconds(message.due_at),
     )
 
 

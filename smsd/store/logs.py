@@ -18,12 +18,14 @@ from smsd.store.messages import COLUMNS, Message, message_of, own_ids
 
 SLOT = 300_000
 """Milliseconds of a slot: two days are 576 slots, and one of a busy day has some ten thousand messages."""
+LOG_AT = "CAST(r.due_at * 1000000 + 0.25 AS BIGINT) / 1000"
+"""The time of a new message in the log; one engine cuts what the other rounds, but the same microseconds."""
 STATUS_GROUP = (
     "CASE WHEN r.status IN (2, 5, 30) THEN 3 WHEN r.status IN (4, 9, 31) THEN 2"
     " WHEN r.status IN (15, 22, 29) THEN 4 ELSE 5 END"
 )
 """The group of a final status."""
-GROUPS = (1, 2, 3, 4, 5)
+PENDING, ENDS = 1, (2, 3, 4, 5)
 """The groups that messages have: until it is final it is pending."""
 FIRST_SLOTS, MOST_SLOTS, GROWTH = 8, 256, 4
 """How many slots the first statement looks at, the largest, and how fast they grow meanwhile."""
@@ -66,6 +68,10 @@ class _Condition(NamedTuple):
     values: tuple[object, ...]
 
 
+_Part = tuple[str, list[object]]
+"""Conditions on some of the messages of a slot, and their values."""
+
+
 def milliseconds(time: float) -> int:
     """Return a time in whole milliseconds, as answers show it and filters compare it."""
     return round(time * 1e6) // 1000
@@ -79,14 +85,17 @@ class Logs:
 
     async def page(self, search: Search) -> list[Logged]:
         """Return the newest messages that a search finds."""
+        time = "log_at >= ? AND log_at <= ?"
         if search.ids or search.bulk_ids:
-            return await self._read(*_named(search), search.limit)
-        sql, values = _conditions(search)
+            sql, values = _named(search)
+            selected = f"SELECT id, log_at FROM message WHERE {sql} AND {time}"
+            return await self._read(selected, [*values, search.since, search.until], search.limit)
+        parts = _parts(search)
         found: list[Logged] = []
         newest, size = search.until // SLOT, FIRST_SLOTS
-        while newest is not None and len(found) < search.limit:
+        while len(found) < search.limit:
             wanted = search.limit - len(found)
-            counts = await self._counts(search, sql, values, newest, size, wanted)
+            counts = await self._counts(search, parts, newest, size, wanted)
             slots = []
             for slot, count in counts:
                 slots += [slot] * (count > 0)
@@ -94,11 +103,14 @@ class Logs:
                 if wanted <= 0:
                     break
             if slots:
-                found += await self._read(
-                    f"slot IN ({_marks(slots)}) AND {sql} AND log_at >= ? AND log_at <= ?",
-                    [*slots, *values, search.since, search.until],
-                    search.limit - len(found),
+                selected = " UNION ALL ".join(
+                    f"SELECT id, log_at FROM message WHERE slot IN ({_marks(slots)}) AND {sql} AND {time}"
+                    for sql, _ in parts
                 )
+                every = [
+                    value for _, values in parts for value in (*slots, *values, search.since, search.until)
+                ]
+                found += await self._read(selected, every, search.limit - len(found))
             if len(counts) < size and wanted > 0:
                 break
             newest = (slots[-1] if wanted <= 0 else counts[-1][0]) - 1
@@ -106,80 +118,85 @@ class Logs:
         return found
 
     async def _counts(
-        self, search: Search, sql: str, values: list[object], newest: int, size: int, most: int
+        self, search: Search, parts: list[_Part], newest: int, size: int, most: int
     ) -> list[tuple[int, int]]:
         """Return how many messages are in each of some slots that have any, of whomever, newest first.
 
         More than ``most`` are not counted. At the ends of the search's time some of a slot may be too much.
         """
         oldest = search.since // SLOT
+        matching = " UNION ALL ".join(
+            f"SELECT 1 FROM message WHERE slot = slots.slot AND {sql}" for sql, _ in parts
+        )
         query = Query(
             "WITH RECURSIVE slots (slot) AS (SELECT max(slot) FROM message WHERE slot <= ? UNION ALL"
             " SELECT (SELECT max(slot) FROM message WHERE slot < slots.slot) FROM slots WHERE slots.slot > ?)"
-            " SELECT slot, (SELECT count(*) FROM (SELECT 1 FROM message"
-            f" WHERE slot = slots.slot AND {sql} LIMIT ?) AS matching) FROM slots WHERE slot >= ? LIMIT ?"
+            f" SELECT slot, (SELECT count(*) FROM ({matching} LIMIT ?) AS matching) FROM slots"
+            " WHERE slot >= ? LIMIT ?"
         )
-        rows = await self._engine.read(Call(query, (newest, oldest, *values, most, oldest, size)))
+        every = [value for _, values in parts for value in values]
+        rows = await self._engine.read(Call(query, (newest, oldest, *every, most, oldest, size)))
         return [(slot, count) for slot, count in rows]
 
-    async def _read(self, condition: str, values: list[object], limit: int) -> list[Logged]:
+    async def _read(self, selected: str, values: list[object], limit: int) -> list[Logged]:
         query = Query(
-            f"SELECT {COLUMNS}, log_at FROM message WHERE id IN (SELECT id FROM message WHERE {condition}"
+            f"SELECT {COLUMNS}, log_at FROM message WHERE id IN (SELECT id FROM ({selected}) AS found"
             " ORDER BY log_at DESC, id DESC LIMIT ?) ORDER BY log_at DESC, id DESC"
         )
         rows = await self._engine.read(Call(query, (*values, limit)))
         return [Logged(message_of(row[:-1]), row[-1]) for row in rows]
 
 
-def _conditions(search: Search) -> tuple[str, list[object]]:
-    """Return the conditions on the messages of a slot, and their values.
+def _parts(search: Search) -> list[_Part]:
+    """Return the conditions on the messages of a slot: on all, or on those with an end and on the others.
 
-    Those on the columns of the index that is the best for this search stand as they are; the others are
+    Conditions on the columns of the index that is the best for this search stand as they are; the others are
     written so that no index serves them, whatever the database believes about its tables.
     """
-    given = _of_columns(search)
-    columns = {one.column for one in given}
-    if "destination" in columns:
-        indexed = {"destination"}
-    elif "source" in columns:
-        indexed = {"status_group", "source", "network"}
-    elif search.mcc:
-        indexed = {"status_group", "network"}
-    else:
-        indexed = {"status_group"}
-    if "status_group" in indexed and "status_group" not in columns and len(indexed) > 1:
-        given.insert(0, _one_of("status_group", GROUPS))
-    return _joined(given, indexed, ["account_id = ?"], [search.account_id])
-
-
-def _named(search: Search) -> tuple[str, list[object]]:
-    """Return the conditions on all messages, and their values, if a search names some or their bulks."""
-    given = _of_columns(search)
-    parts: list[str] = []
-    values: list[object] = []
-    indexed = {"account_id", "bulk_id"}
-    if search.ids:
-        own = own_ids(search.ids)
-        parts.append(
-            f"id IN (SELECT id FROM message WHERE id IN ({_marks(own)}) UNION ALL SELECT id FROM message"
-            f" WHERE account_id = ? AND client_id IN ({_marks(search.ids)}))"
+    account = _Condition("account_id", "{} = ?", (search.account_id,))
+    given = [account, *_of_columns(search)]
+    if search.destination is not None:
+        if search.group is not None:
+            given.append(_one_of("status_group", (search.group,)))
+        return [_joined(given, {"account_id", "destination"}, [])]
+    parts = []
+    if search.group != PENDING:
+        ends = ENDS if search.group is None else (search.group,)
+        # Neither a sender nor a network: all with one of these ends, or with any.
+        named = search.source is not None or search.mcc or search.group is not None
+        with_end = [_one_of("status_group", ends)] if named else []
+        indexed = {"account_id", "status_group", "network"} | (
+            {"source"} if search.source is not None else set()
         )
-        values += [*own, search.account_id, *search.ids]
-        indexed = set()
-    else:
-        # SQLite uses a partial index only for a query that repeats the index's own condition.
-        parts.append("bulk_id IS NOT NULL")
-    given.append(_Condition("account_id", "{} = ?", (search.account_id,)))
+        parts.append(_joined([*given, *with_end], indexed, ["state = 4"]))
+    if search.group in (None, PENDING):
+        indexed = {"account_id", "source", "network"} if search.source is not None else {"account_id"}
+        parts.append(_joined(given, indexed, ["state < 4"]))
+    return parts
+
+
+def _named(search: Search) -> _Part:
+    """Return the conditions on all messages, if a search names some or their bulks."""
+    given = [_Condition("account_id", "{} = ?", (search.account_id,)), *_of_columns(search)]
+    if search.group is not None:
+        given.append(_one_of("status_group", (search.group,)))
     if search.bulk_ids:
         given.append(_one_of("bulk_id", search.bulk_ids))
-    sql, values = _joined(given, indexed, parts, values)
-    return f"{sql} AND log_at >= ? AND log_at <= ?", [*values, search.since, search.until]
+    if not search.ids:
+        # SQLite uses a partial index only for a query that repeats the index's own condition.
+        return _joined(given, {"account_id", "bulk_id"}, ["bulk_id IS NOT NULL"])
+    own = own_ids(search.ids)
+    sql, values = _joined(given, set(), [])
+    return (
+        f"id IN (SELECT id FROM message WHERE id IN ({_marks(own)}) UNION ALL SELECT id FROM message"
+        f" WHERE account_id = ? AND client_id IN ({_marks(search.ids)})) AND {sql}",
+        [*own, search.account_id, *search.ids, *values],
+    )
 
 
 def _of_columns(search: Search) -> list[_Condition]:
+    """Return the conditions on the sender, the destination and its network."""
     given: list[_Condition] = []
-    if search.group is not None:
-        given.append(_one_of("status_group", (search.group,)))
     if search.source is not None:
         given.append(_Condition("source", "{} = ?", (search.source,)))
     if search.destination is not None:
@@ -194,14 +211,12 @@ def _of_columns(search: Search) -> list[_Condition]:
     return given
 
 
-def _joined(
-    given: list[_Condition], indexed: set[str], parts: list[str], values: list[object]
-) -> tuple[str, list[object]]:
+def _joined(given: list[_Condition], indexed: set[str], conditions: list[str]) -> _Part:
+    """Return conditions together; only those on the columns that are named may be looked up in an index."""
     for one in given:
         blind = f"({one.column} + 0)" if one.column in NUMBERS else f"({one.column} || '')"
-        parts.append(one.sql.format(one.column if one.column in indexed else blind))
-        values += one.values
-    return " AND ".join(parts), values
+        conditions.append(one.sql.format(one.column if one.column in indexed else blind))
+    return " AND ".join(conditions), [value for one in given for value in one.values]
 
 
 def _one_of(column: str, values: tuple[object, ...]) -> _Condition:

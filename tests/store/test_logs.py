@@ -41,7 +41,7 @@ def some_messages(count: int, span: float) -> tuple[list[Message], dict[int, int
             account_id=chance.choice((1, 1, 1, 2)),
             bulk_id=chance.choice((None, "a", "b")),
             source=chance.choices(SOURCES, (90, 9, 1))[0],
-            due_at=NOON - chance.random() * span,
+            due_at=NOON - round(chance.random() * span, 3),
         )
         one.destination = f"38591{chance.randrange(30)}"
         one.network = chance.choices(NETWORKS, (1, 5, 5, 1, 1))[0]

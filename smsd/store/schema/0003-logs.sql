@@ -21,10 +21,12 @@ UPDATE message SET status_group = CASE WHEN status IN (2, 5, 30) THEN 3 WHEN sta
     WHEN status IN (15, 22, 29) THEN 4 ELSE 5 END WHERE state = 4;
 
 -- Each begins with the slot, so that what is stored and what is removed touches a small region of each index, whatever
--- the size of the table. A page is read slot by slot.
+-- the size of the table. A page is read slot by slot. By its status a message is found once that is final: it then has
+-- an entry that never changes.
 CREATE INDEX message_log_destination ON message (slot, account_id, destination);
-CREATE INDEX message_log_status ON message (slot, account_id, status_group, source, network);
-CREATE INDEX message_log_network ON message (slot, account_id, status_group, network);
+CREATE INDEX message_log_pending ON message (slot, account_id, source, network) WHERE state < 4;
+CREATE INDEX message_log_status ON message (slot, account_id, status_group, source, network) WHERE state = 4;
+CREATE INDEX message_log_network ON message (slot, account_id, status_group, network) WHERE state = 4;
 CREATE INDEX message_log_bulk ON message (account_id, bulk_id, log_at) WHERE bulk_id IS NOT NULL;
 CREATE INDEX message_done ON message (slot) WHERE state = 4 AND report = 0;
 
