@@ -1,6 +1,7 @@
 """Fills a database with two days' messages of one account, and times pages of their log: --help.
 
-Each page is asked for over HTTP, first while nothing else happens, then while messages are accepted.
+Each page is asked for over HTTP, first while nothing else happens, then while messages are accepted. At the
+end half of the messages are removed, while others are accepted.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ PAGES = 30
 """How often each page is asked for."""
 LOAD = 1_000
 """Messages a second that are accepted meanwhile."""
+REMOVING = 20.0
+"""Seconds for which messages are accepted while others are removed."""
 
 ROW = f"""
     SELECT (t - 1577836800000) * 4194304 + i, 1, 1, 4, 0,
@@ -168,6 +171,7 @@ def measure(kind: str, count: int, pages: int) -> Iterator[tuple[str, ...]]:
         fill(url, count)
         print(f"{kind}: {count:,} messages are stored after {time.monotonic() - began:.0f} s", flush=True)
         node.start()
+        quiet: dict[str, tuple[list[float], int]] = {}
         try:
             quiet = _all(node, count, pages)
             answer: list[dict[str, Any]] = []
@@ -183,6 +187,18 @@ def measure(kind: str, count: int, pages: int) -> Iterator[tuple[str, ...]]:
             loading.join()
         finally:
             node.stop()
+        stored = _stored(url)
+        with node.config.open("a", encoding="utf-8") as file:
+            file.write(f"[retention]\nlogs = {SPAN / 3600 / 2}\n")
+        node.start()
+        try:
+            began = time.monotonic()
+            removing = node.load(
+                *("--binds", 4, "--window", 100, "--rate", LOAD, "--seconds", REMOVING, "--start", 1_000_000)
+            )
+        finally:
+            node.stop()
+        removed = (stored + removing["accepted"] - _stored(url)) / (time.monotonic() - began)
         for what, (times, found) in quiet.items():
             yield (what, f"{found}", _figures(times), _figures(busy[what][0]))
         load = answer[0]["latency_ms"]
@@ -192,6 +208,9 @@ def measure(kind: str, count: int, pages: int) -> Iterator[tuple[str, ...]]:
             "",
             f"{load['p50']:.1f} / {load['p99']:.1f}",
         )
+        load = removing["latency_ms"]
+        what = f"submit_sm while {removed:,.0f} messages a second are removed"
+        yield (what, "", "", f"{load['p50']:.1f} / {load['p99']:.1f}")
 
 
 def _all(node: Node, count: int, pages: int) -> dict[str, tuple[list[float], int]]:
@@ -204,6 +223,19 @@ def _all(node: Node, count: int, pages: int) -> dict[str, tuple[list[float], int
             took, messages = client.page(search)
             found.setdefault(what, ([], messages))[0].append(took)
     return found
+
+
+def _stored(url: str) -> int:
+    """Return how many messages there are."""
+    sql = "SELECT count(*) FROM message"
+    if url.startswith("sqlite:"):
+        with closing(sqlite3.connect(url.partition(":")[2])) as file:
+            ((count,),) = file.execute(sql)
+    else:
+        with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
+            cursor.execute(sql)
+            ((count,),) = cursor
+    return int(count)
 
 
 def _figures(times: list[float]) -> str:

@@ -18,7 +18,7 @@ from smsd.store.retention import RetentionRows
 HOUR = 3600.0
 INTERVAL = 60.0
 """Seconds from one round to the next."""
-STEP = 200
+STEP = 100
 """How many rows a step takes: a few milliseconds of the database."""
 REST, LEAST_REST = 3.0, 0.01
 """How much longer than a step the rest after it is, and its least seconds."""
