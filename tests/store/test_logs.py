@@ -19,6 +19,7 @@ from smsd.store.messages import Message, State
 from smsd.store.received import ARRIVED, Original, Received, received_row
 from smsd.store.received import State as ReceivedState
 from smsd.store.received_logs import SHOWN, ReceivedLogs, ReceivedSearch
+from smsd.store.schema import versions
 from tests.stores import NOON, Database, message
 
 HOUR = 3600.0
@@ -207,3 +208,36 @@ async def test_a_page_of_received_messages(
     search = replace(ReceivedSearch(1, 0.0, NOON, 50), **fields)
     assert [one.id for one in await inbox.page(search)] == ids
     assert ReceivedState.SEGMENT not in SHOWN
+
+
+async def test_messages_of_an_older_schema_come_into_the_log(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = versions()
+    with monkeypatch.context() as before:
+        before.setattr("smsd.store.schema.versions", lambda: {1: every[1]})
+        database.engine().prepare(NOON, exclusive=False)
+    columns = (
+        "id, account_id, state, priority, source, destination, segments, accepted_at, due_at, expires_at,"
+        " attempts, status, report, price, content"
+    )
+    content = '[1,1,1,1,"",0,0,0,1,"aGVsbG8="]'
+    for id, state, due_at, status in ((1, 4, NOON, 29), (2, 4, NOON, 11), (3, 1, NOON + HOUR, 0)):
+        database.execute(
+            f"INSERT INTO message ({columns}) VALUES ({id}, 1, {state}, 0, 'a', '385', 1, {NOON}, {due_at},"
+            f" {NOON}, 0, {status}, 0, '0', '{content}')"
+        )
+    engine = database.engine()
+    engine.prepare(NOON, exclusive=False)
+    await engine.open()
+    logs = Logs(engine)
+    page = await logs.page(Search(1, 0, LATEST, 10, source="a"))
+    assert [(one.message.id, one.log_at) for one in page] == [
+        (3, milli(HOUR)),
+        (2, milli(0)),
+        (1, milli(0)),
+    ]
+    for group, ids in ((1, [3]), (4, [1]), (5, [2])):
+        page = await logs.page(Search(1, 0, LATEST, 10, group=group))
+        assert [one.message.id for one in page] == ids
+    await engine.close()
