@@ -13,6 +13,7 @@ from smsd.sms.urls import token_length
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+Hours = Annotated[float, msgspec.Meta(gt=0, le=87_600)]
 
 PLACES = (Path("etc/smsd.toml"), Path("/etc/smsd/smsd.toml"))
 """Where the file is looked for when neither an option nor SMSD_CONFIG names it."""
@@ -119,6 +120,13 @@ class Queue(_Section, frozen=True):
     receipts: Annotated[int, msgspec.Meta(ge=10)] = 2_000
 
 
+class Retention(_Section, frozen=True):
+    """How many hours things are kept."""
+
+    logs: Hours = 48.0
+    reports: Hours = 720.0
+
+
 class FirstAccount(_Section, frozen=True):
     """An account of a new database."""
 
@@ -162,6 +170,7 @@ class Config(_Section, frozen=True):
     push: Push = Push()
     tls: Tls = Tls()
     queue: Queue = Queue()
+    retention: Retention = Retention()
     first_start: FirstStart = FirstStart()
 
     def state_folder(self, file: Path) -> Path:

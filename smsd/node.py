@@ -34,6 +34,7 @@ from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
 from smsd.services.links import DAY, ShortLinks
 from smsd.services.pushing import Pace
+from smsd.services.retention import HOUR, Retention
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
 from smsd.store.engine import Engine, NodeAlreadyRunning, SchemaTooNew, StoreUnavailable
@@ -160,8 +161,9 @@ class Node(InOrder):
             raise ConfigError(f"{file}: database: {error}.") from error
         queue = config.queue
         bounds = Bounds(queue.unstored, queue.messages, queue.receipts)
+        kept = Retention(config.retention.logs * HOUR, config.retention.reports * HOUR)
         links = ShortLinks(config.links.url, config.links.keep * DAY)
-        self.core = Core(self.engine, reactor, deferToThread, bounds, links)
+        self.core = Core(self.engine, reactor, deferToThread, bounds, kept, links)
         self._assemble()
 
     def privilegedStartService(self) -> None:
@@ -262,6 +264,7 @@ class Node(InOrder):
         self.core.deadlines.setServiceParent(self)
         self.core.channel_states.setServiceParent(self)
         self.core.pushing.setServiceParent(self)
+        self.core.removal.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
             smpp=", ".join(self.config.smpp.listen) or "none",

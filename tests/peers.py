@@ -545,7 +545,11 @@ class Stack:
         self.administration = Administration(self.engine)
         self.hashing = Worker()
         self.core = Core(
-            self.engine, network, self.hashing.run, Bounds(unstored, held, held), ShortLinks(short_links)
+            self.engine,
+            network,
+            self.hashing.run,
+            Bounds(unstored, held, held),
+            short_links=ShortLinks(short_links),
         )
         self.listener = Listener(self.core, "smsd", limits or Limits())
         core = self.core

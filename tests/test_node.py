@@ -113,6 +113,8 @@ def test_certificates_of_one_s_own_are_used(tmp_path: Path) -> None:
         ('database = "sqlite:"', "database"),
         ('state = "smsd.toml/x"', "state"),
         ("queue.messages = 1", "queue.messages"),
+        ("retention.logs = 0", "retention.logs"),
+        ("retention.reports = 87601.0", "retention.reports"),
     ],
 )
 def test_a_setting_that_cannot_be_used_ends_the_start_with_the_file_and_the_key(
@@ -133,6 +135,13 @@ def test_a_key_that_is_not_the_certificate_s_ends_the_start_with_a_sentence(tmp_
         f"{tmp_path / 'smsd.toml'}: smpp.listen: 'ssl:8887' is no endpoint that can be used: "
         f"the key {key} does not belong to the certificate {certificate}."
     )
+
+
+def test_the_logs_go_back_as_far_as_they_are_kept(tmp_path: Path) -> None:
+    reactor = MemoryReactorClock()
+    node = makeService(options(tmp_path, "[retention]\nlogs = 1.5\n"), reactor)
+    assert isinstance(node, Node)
+    assert node.core.logs.begins == reactor.seconds() - 1.5 * 3600
 
 
 def test_a_password_of_the_database_is_not_shown(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_request
 from smsd.http_api.incoming import Incoming
+from smsd.http_api.logs import LogPages
 from smsd.http_api.pages import ALLOWED, METHODS, Page, pages
 from smsd.http_api.previewing import Previewing
 from smsd.http_api.queries import Query
@@ -41,6 +42,7 @@ class HttpApi:
         self.paths: Paths = {
             **Sending(core).paths(),
             **Reporting(core).paths(),
+            **LogPages(core).paths(),
             **Previewing(core).paths(),
             **Counts(core).paths(),
         }

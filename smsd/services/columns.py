@@ -140,6 +140,24 @@ def number_columns(columns: dict[str, Value]) -> dict[str, Value]:
     return row
 
 
+def network_columns(columns: dict[str, Value]) -> dict[str, Value]:
+    """Return a network's columns as they are stored; raises as :func:`account_columns`."""
+    row = dict(columns)
+    if "prefix" in row:
+        row["prefix"] = str(row["prefix"]).removeprefix("+")
+        if not re.fullmatch(r"[1-9][0-9]{0,14}", str(row["prefix"])):
+            raise SettingError(
+                f"A network's prefix has 1 to 15 digits, the first not 0: not {row['prefix']!r}."
+            )
+    if "mccmnc" in row and not re.fullmatch(r"[0-9]{5,6}", str(row["mccmnc"])):
+        raise SettingError(
+            f"An MCC has three digits, the MNC behind it two or three, such as 21910: not {row['mccmnc']!r}."
+        )
+    if "name" in row and not re.fullmatch(r"[^\x00-\x1f\x7f]{0,64}", str(row["name"])):
+        raise SettingError(f"A network's name has up to 64 characters: not {row['name']!r}.")
+    return row
+
+
 def named(number: Value, keyword: Value) -> str:
     """Return what a number with its keyword is called in sentences."""
     return f"{number} with keyword {keyword}" if keyword else f"{number} without a keyword"

@@ -23,8 +23,11 @@ from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
 from smsd.services.links import Links, ShortLinks
+from smsd.services.logs import LogReading
+from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
 from smsd.services.reports import Reports
+from smsd.services.retention import Removal, Remover, Retention, removers
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
 from smsd.services.submission import Submission
@@ -34,9 +37,15 @@ from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
 from smsd.store.links import LinkChanges, LinkRows
+from smsd.store.logs import Logs
 from smsd.store.messages import Messages
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
+from smsd.store.received_logs import ReceivedLogs
+from smsd.store.retention import RetentionRows
+
+AS_EVER = Retention()
+"""How long things are kept unless the configuration says otherwise."""
 
 NO_LINKS = ShortLinks()
 
@@ -61,6 +70,7 @@ class Core:
         clock: IReactorTime,
         in_thread: Callable[..., Deferred[Any]],
         bounds: Bounds,
+        retention: Retention = AS_EVER,
         short_links: ShortLinks = NO_LINKS,
     ) -> None:
         """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``."""
@@ -73,6 +83,7 @@ class Core:
         self.admission = Admission(self.accounts, Guard(clock), clock)
         self.client_ids = ClientIds(self.messages, self.journal)
         self.routing = Routing()
+        self.networks = Networks()
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), clock)
         self.journal.debited = self.charging.debited
@@ -98,6 +109,7 @@ class Core:
             self.backlog,
             self.charging,
             self.pushing,
+            self.networks,
             clock,
         )
         self.gathering = Gathering(
@@ -109,8 +121,21 @@ class Core:
         )
         self.channel_states = ChannelStates(ChannelStateRows(engine), clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
-        users = (self.accounts, self.routing, self.charging, self.deliveries, self.inbox, self.pushing)
-        for user in users:
+        self.logs = LogReading(Logs(engine), ReceivedLogs(engine), clock, retention.logs)
+        self.removers = [
+            *removers(RetentionRows(engine), retention),
+            Remover("tracked messages", self.links.remove_old),
+        ]
+        self.removal = Removal(self.removers, clock)
+        for user in (
+            self.accounts,
+            self.routing,
+            self.networks,
+            self.charging,
+            self.deliveries,
+            self.inbox,
+            self.pushing,
+        ):
             self.settings.use(user.apply)
 
     async def resume(self) -> None:

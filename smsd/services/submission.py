@@ -13,6 +13,7 @@ from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough
 from smsd.services.dispatch import Dispatch
 from smsd.services.ids import MessageIds
+from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
 from smsd.services.routing import Routing
 from smsd.services.statuses import (
@@ -86,8 +87,10 @@ class Submission:
         backlog: Backlog,
         charging: Charging,
         pushing: Pushing,
+        networks: Networks,
         clock: IReactorTime,
     ) -> None:
+        self._networks = networks
         self._routing = routing
         self._ids = ids
         self._journal = journal
@@ -190,6 +193,8 @@ class Submission:
         )
         message.origin = request.origin
         message.client_id = request.client_id
+        if number is not None:
+            message.network = self._networks.of(number)
         if refusal != MESSAGE_ACCEPTED:
             raise self._refused(message, refusal)
         return message

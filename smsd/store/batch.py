@@ -10,21 +10,24 @@ import msgspec
 from smsd.store.engine import Call, Query, Row
 from smsd.store.links import CHANGES as CHANGES_OF_TRACKED
 from smsd.store.links import LINK, TRACKED, UNTRACKED
+from smsd.store.logs import LOG_AT, SLOT, STATUS_GROUP
 from smsd.store.messages import Message
 from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
 
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
-    " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id)"
+    " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
+    " log_at, slot, status_group)"
     " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
-    " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id"
+    " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
+    f" {LOG_AT}, {LOG_AT} / {SLOT}, CASE WHEN state < 4 THEN 1 ELSE {STATUS_GROUP} END"
     " FROM {rows} AS r WHERE true"
     " ON CONFLICT (id) DO NOTHING",
     "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
     " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8, "
     " done_at float8, status smallint, report smallint, price text, content text,"
-    " client_id text",
+    " client_id text, network text",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
 """Stores a long message with its first part; every part brings it until it is known to be there."""
@@ -66,8 +69,8 @@ POSTPONED = Query(
     "id bigint, due_at float8, attempts int, error int",
 )
 FINAL = Query(
-    "UPDATE message SET state = 4, status = r.status, error = r.error, done_at = r.done_at,"
-    " report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
+    f"UPDATE message SET state = 4, status = r.status, status_group = {STATUS_GROUP},"
+    " error = r.error, done_at = r.done_at, report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
     " FROM {rows} AS r WHERE message.id = r.id AND message.state < 4 RETURNING message.id",
     "id bigint, status smallint, error int, done_at float8, report smallint, sent_at float8",
 )
@@ -203,6 +206,7 @@ def accepted_row(message: Message) -> Row:
         message.price,
         encode_content(message),
         message.client_id,
+        message.network,
     )
 
 

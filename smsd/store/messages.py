@@ -108,6 +108,8 @@ class Message(msgspec.Struct):
     content: Content
     client_id: str | None = None
     """The client's own id for it, if it has given one: no other message of the account has that."""
+    network: str = ""
+    """The destination's MCC and MNC, if they are known."""
     taken: dict[int, str] | None = None
     """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
     ended: dict[int, tuple[int, int]] | None = None
@@ -134,7 +136,8 @@ class Segment(msgspec.Struct):
 
 COLUMNS = (
     "id, account_id, channel_id, state, priority, bulk_id, source, destination, segments, accepted_at,"
-    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id"
+    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id,"
+    " network"
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 
@@ -217,12 +220,17 @@ def message_of(row: Row) -> Message:
     return message
 
 
+def own_ids(ids: Sequence[str]) -> list[int]:
+    """Return those of these ids that may be our own; at least one."""
+    return [int(one) for one in ids if _id(one)] or [0]  # No message has the id 0.
+
+
 def named(ids: Sequence[str], column: str = "id") -> tuple[str, list[object]]:
     """Return the condition that a message has one of these ids, its client's or our own, and its values.
 
     Our own is in ``column``, the client's in ``client_id``.
     """
-    own = [int(one) for one in ids if _id(one)] or [0]  # No message has the id 0.
+    own = own_ids(ids)
     condition = f"({column} IN ({','.join('?' * len(own))}) OR client_id IN ({','.join('?' * len(ids))}))"
     return condition, [*own, *ids]
 

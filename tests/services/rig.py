@@ -65,7 +65,11 @@ class Node:
         self._at_once = at_once(path, self.clock)
         self.engine = Wayward(self._at_once)
         self.core = Core(
-            self.engine, self.clock, lambda *_: Deferred(), Bounds(10_000, SIZE, SIZE), ShortLinks(BASE)
+            self.engine,
+            self.clock,
+            lambda *_: Deferred(),
+            Bounds(10_000, SIZE, SIZE),
+            short_links=ShortLinks(BASE),
         )
         rows = Rows(
             (account(),),
