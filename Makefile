@@ -1,7 +1,7 @@
 # make run    set everything up and run smsd with the sample configuration
 # make test   run all tests      make unit   only the fast ones
 # make lint   format, lint and types checked
-# make bench  measure, and write benchmarks/results.md
+# make bench  measure, and write benchmarks/results.md and benchmarks/logs.md
 # make lock   renew requirements.lock from pyproject.toml
 
 PYTHON ?= python3
@@ -31,6 +31,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.logs
 
 lock:
 	$(PYTHON) -m venv --clear $(VENV)

@@ -2,7 +2,8 @@
 
 python -m benchmarks.http_load --port 8080 --username bench --password secret --connections 8 --count 20000
 
-Each connection has one request in flight. One thread around epoll; a request is a template of which only
+Each connection has one request in flight. With --rate a request's latency begins when it is due, whether or
+not a connection is free then. One thread around epoll; a request is a template of which only
 the destinations change, and of an answer only what is counted is read.
 """
 
@@ -18,8 +19,9 @@ import socket
 import sys
 import time
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.common import (
@@ -36,6 +38,11 @@ from benchmarks.common import (
 TURN: Final = 0.1
 FAILURES_ALLOWED: Final = 100
 """So many connections in sequence may fail before the run is given up."""
+URL: Final = "http://www.example.com/awesomeApp/someUserId "
+AGENT: Final = (
+    "Mozilla/5.0 (Linux; Android 14; SM-S918B) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/119.0.0.0"
+    " Mobile Safari/537.36"
+)
 TEXT: Final = "The quick brown fox jumps over the lazy dog 0123456789. "
 HEAD_END: Final = b"\r\n\r\n"
 LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
@@ -87,7 +94,10 @@ class HttpLoad:
         self.limit = room if options.count is None else min(room, options.count)
         self.next_destination: int = options.start
         self.template = self.request_template()
+        self.visits = self.requests_for_paths()
         self.submitting = True
+        self.idle: deque[Connection] = deque()
+        """With --rate, the connections without a request."""
         self.requests = self.answers = self.accepted = self.failures = 0
         self.latencies = array("d")
         self.statuses: Counter[str] = Counter()
@@ -100,15 +110,32 @@ class HttpLoad:
         token = base64.b64encode(f"{options.username}:{options.password}".encode()).decode("ascii")
         text = (TEXT * (options.length // len(TEXT) + 1))[: options.length]
         to = ["D" * options.digits] * options.destinations
-        message = {"from": options.sender, "to": to if len(to) > 1 else to[0], "text": text}
+        message: dict[str, Any] = {"from": options.sender, "to": to if len(to) > 1 else to[0], "text": text}
+        path = options.path
+        if options.track:
+            path = "/sms/1/text/advanced"
+            destinations = [{"to": one} for one in to]
+            tracked = {"from": options.sender, "destinations": destinations, "text": URL + text[len(URL) :]}
+            message = {"messages": [tracked]}
+            if options.track != "NONE":
+                message["tracking"] = {"track": options.track, "type": "BENCH"}
         body = json.dumps(message)
         head = (
-            f"POST {options.path} HTTP/1.1\r\nHost: {options.host}:{options.port}\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: {options.host}:{options.port}\r\n"
             f"Authorization: Basic {token}\r\nContent-Type: application/json\r\n"
             f"Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         number = options.destination_prefix + f"%0{self.width}d"
         return (head + body).replace("%", "%%").replace("D" * options.digits, number).encode("ascii")
+
+    def requests_for_paths(self) -> list[bytes]:
+        """Return a request for each path of the file that is named, if one is."""
+        options = self.options
+        if options.paths is None:
+            return []
+        head = f"Host: {options.host}:{options.port}\r\nUser-Agent: {AGENT}\r\n\r\n"
+        paths = options.paths.read_text("ascii").split()
+        return [f"GET {path} HTTP/1.1\r\n{head}".encode("ascii") for path in paths]
 
     def connect(self) -> None:
         """Open a connection and send its first request."""
@@ -125,16 +152,29 @@ class HttpLoad:
         self.request(connection)
 
     def request(self, connection: Connection) -> None:
-        """Send the next request, if there is one."""
-        if not self.submitting or self.requests >= self.limit:
+        """Send the next request, if there is one, and if it is due."""
+        if not self.submitting or self.requests >= self.limit or connection.closed:
+            return
+        due = self.due()
+        if due > time.monotonic():
+            self.idle.append(connection)
             return
         first = self.next_destination
         self.next_destination += self.options.destinations
+        if self.visits:
+            connection.out.append(self.visits[self.requests % len(self.visits)])
+        else:
+            connection.out.append(self.template % tuple(range(first, self.next_destination)))
         self.requests += 1
-        connection.out.append(self.template % tuple(range(first, self.next_destination)))
-        connection.sent_at = time.monotonic()
+        connection.sent_at = due
         if not connection.flush():
             self.close(connection)
+
+    def due(self) -> float:
+        """Return when the next request is to be sent."""
+        if not self.options.rate:
+            return time.monotonic()
+        return self.first_request + float(self.requests / self.options.rate)
 
     def close(self, connection: Connection) -> None:
         """Forget a connection; a request without an answer is counted as lost, and not repeated."""
@@ -171,7 +211,8 @@ class HttpLoad:
 
     def turn(self) -> None:
         """Wait for events and deal with all that come of them."""
-        for fd, event in self.poll.poll(TURN):
+        wait = max(0.0, self.due() - time.monotonic()) if self.idle else TURN
+        for fd, event in self.poll.poll(min(wait, TURN)):
             if fd not in self.connections:
                 continue
             connection = self.connections[fd]
@@ -183,6 +224,8 @@ class HttpLoad:
                     self.received(connection, data)
             elif not connection.flush():
                 self.close(connection)
+        for _ in range(len(self.idle)):
+            self.request(self.idle.popleft())
 
     def run(self) -> dict[str, Any]:
         """Send the requests; return the result."""
@@ -241,6 +284,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--password", default="bench")
     add("--connections", type=int, default=4)
     add("--count", type=int, help="requests in total")
+    add("--rate", type=float, help="requests a second, as long as connections are free for them")
     add("--seconds", type=float, help="how long to send (with --count: whichever ends first)")
     add("--destinations", type=int, default=1, help="destinations of a request")
     add("--timeout", type=float, default=30, help="give up after so many seconds without an answer")
@@ -248,6 +292,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--destination-prefix", default="38591")
     add("--digits", type=int, default=12, help="digits of a destination, the prefix included")
     add("--start", type=int, default=0, help="the first destination's number after the prefix")
+    add("--track", choices=("NONE", "SMS", "URL"), help="send by text/advanced, with a URL, and track that")
+    add("--paths", type=Path, help="visit these paths in turn, one a line, in place of sending messages")
     add("--length", type=int, default=160, help="characters of a message")
     add("--pid", type=int, action="append", default=[], help="report CPU and memory of this process, too")
     options = parser.parse_args(arguments)
@@ -261,13 +307,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run; the exit status tells whether all requests were answered with 200."""
+    """Run; the exit status tells whether all requests were answered well."""
     options = parse()
     raise_file_limit()
     gc.disable()  # Nothing here makes cycles.
     result = HttpLoad(options).run()
     print_json(result)
-    return 0 if result["statuses"].get("200", 0) == result["requests"] else 1
+    return 0 if result["statuses"].get("302" if options.paths else "200", 0) == result["requests"] else 1
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ database = "{database}"
 listen = ["tcp:{smpp}:interface=127.0.0.1", "ssl:{smpps}:interface=127.0.0.1"]
 [http]
 listen = ["tcp:{http}:interface=127.0.0.1"]
+[links]
+url = "https://s.test/"
+listen = ["tcp:{links}:interface=127.0.0.1"]
 [[first_start.accounts]]
 system_id = "bench"
 password = "bench"
@@ -57,11 +60,16 @@ class Node:
     def __init__(self, folder: Path, database: str) -> None:
         self.folder = folder
         self.database = database
-        self.smpp, self.smpps, self.http, self.smsc = (free_port() for _ in range(4))
+        self.smpp, self.smpps, self.http, self.links, self.smsc = (free_port() for _ in range(5))
         self.config = folder / "smsd.toml"
         self.config.write_text(
             CONFIGURATION.format(
-                database=database, smpp=self.smpp, smpps=self.smpps, http=self.http, smsc=self.smsc
+                database=database,
+                smpp=self.smpp,
+                smpps=self.smpps,
+                http=self.http,
+                links=self.links,
+                smsc=self.smsc,
             )
         )
         self._log = folder / "smsd.log"
@@ -102,15 +110,17 @@ class Node:
 
     def waiting_for_receipts(self) -> int:
         """Return how many messages are final and owe a receipt."""
-        sql = "SELECT count(*) FROM message WHERE state = 4 AND report > 0"
+        ((count,),) = self.rows("SELECT count(*) FROM message WHERE state = 4 AND report > 0")
+        return int(count)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Read from its database."""
         if self.database.startswith("sqlite:"):
             with closing(sqlite3.connect(self.database.partition(":")[2])) as file:
-                ((count,),) = file.execute(sql)
-        else:
-            with closing(psycopg2.connect(self.database)) as server, server.cursor() as cursor:
-                cursor.execute(sql)
-                ((count,),) = cursor
-        return int(count)
+                return file.execute(sql).fetchall()
+        with closing(psycopg2.connect(self.database)) as server, server.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor)
 
     def load(self, *words: object) -> dict[str, Any]:
         """Run the SMPP load client against it."""
@@ -119,11 +129,12 @@ class Node:
             *("--port", self.smpp, "--system-id", "bench", "--password", "bench", "--pid", self.pid, *words),
         )
 
-    def http_load(self, *words: object) -> dict[str, Any]:
-        """Run the HTTP load client against it."""
+    def http_load(self, *words: object, port: int | None = None) -> dict[str, Any]:
+        """Run the HTTP load client against it: against its API, unless another port is named."""
         return program(
             "http_load",
-            *("--port", self.http, "--username", "bench", "--password", "bench", "--pid", self.pid, *words),
+            *("--port", port or self.http, "--username", "bench", "--password", "bench", "--pid", self.pid),
+            *words,
         )
 
 

@@ -138,20 +138,57 @@ def waiting(kind: str, scale: float) -> Iterator[Row]:
 
 def web(kind: str, scale: float) -> Iterator[Row]:
     """Measure the HTTP API."""
+    start = 0
     with node(kind) as one:
-        for destinations, requests in ((1, 6_000), (100, 300)):
-            answer = one.http_load(
-                *("--connections", 16, "--count", int(requests * scale), "--destinations", destinations)
-            )
+        one.http_load("--connections", 1, "--count", 1, "--start", 999_999)  # Its password is known then.
+        for destinations, requests in ((1, 12_000), (100, 400)):
+            words = ("--connections", 16, "--destinations", destinations)
+            answer = one.http_load(*words, "--count", int(requests * scale), "--start", start)
+            start += destinations * requests
             what = f"HTTP requests with {destinations} destination{'s' if destinations > 1 else ''}"
             yield (what, f"{answer['requests_per_s']:,.0f}", latency(answer), cpu(answer, answer["answers"]))
-            if destinations > 1:
+            if destinations == 1:
+                rate = answer["requests_per_s"] / 2
+                answer = one.http_load(*words, "--rate", rate, "--seconds", 5 * scale, "--start", start)
+                start += int(rate * 6)
+                yield (
+                    f"the same, paced at {rate:,.0f}/s",
+                    f"{answer['requests_per_s']:,.0f}",
+                    latency(answer),
+                    cpu(answer, answer["answers"]),
+                )
+            else:
                 yield (
                     "  their messages",
                     f"{answer['accepted_per_s']:,.0f}",
                     "",
                     cpu(answer, answer["accepted"]),
                 )
+
+
+def links(kind: str, scale: float) -> Iterator[Row]:
+    """Measure tracked messages beside others, and the visits that their short links lead to."""
+    with node(kind) as one:
+        for track in ("NONE", "SMS", "URL"):
+            for destinations, requests in ((1, 3_000), (1_000, 30)):
+                answer = one.http_load(
+                    *("--track", track, "--connections", 8, "--count", int(requests * scale)),
+                    *("--destinations", destinations),
+                )
+                yield (
+                    f"messages, {destinations} to a request, tracked: {track.lower()}",
+                    f"{answer['accepted_per_s']:,.0f}",
+                    latency(answer),
+                    cpu(answer, answer["accepted"]),
+                )
+        paths = one.folder / "paths"
+        for count, what in ((100, "visits of 100 links"), (20_000, "visits of 20,000 links, each once")):
+            tokens = one.rows(f"SELECT token FROM link LIMIT {count}")
+            paths.write_text("\n".join(f"/{token}" for (token,) in tokens))
+            answer = one.http_load(
+                *("--connections", 16, "--count", int(20_000 * scale), "--paths", paths), port=one.links
+            )
+            yield (what, f"{answer['requests_per_s']:,.0f}", latency(answer), cpu(answer, answer["answers"]))
 
 
 def idle(kind: str, scale: float) -> Iterator[Row]:
@@ -171,6 +208,7 @@ PARTS = {
     "forwarding": forwarding,
     "waiting": waiting,
     "web": web,
+    "links": links,
     "idle": idle,
 }
 

@@ -9,8 +9,11 @@ from typing import Annotated, Any
 
 import msgspec
 
+from smsd.sms.urls import token_length
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+Hours = Annotated[float, msgspec.Meta(gt=0, le=87_600)]
 
 PLACES = (Path("etc/smsd.toml"), Path("/etc/smsd/smsd.toml"))
 """Where the file is looked for when neither an option nor SMSD_CONFIG names it."""
@@ -47,13 +50,44 @@ class Smpp(_Section, frozen=True):
     """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
 
 
+class HttpLimits(_Section, frozen=True):
+    """What an HTTP listener puts up with."""
+
+    connections: Positive = 5000
+    address: Positive = 1000
+    bodies: Positive = 256 << 20
+    idle: Seconds = 60.0
+    head: Seconds = 15.0
+    request: Seconds = 60.0
+    answer: Seconds = 60.0
+
+
 class Http(_Section, frozen=True):
     """The HTTP listeners."""
 
     listen: tuple[str, ...] = ()
     body: Positive = 1 << 20
+    limits: HttpLimits = HttpLimits()
     client_ca: str = ""
     """The authorities of clients' certificates, as a PEM file; with it TLS listeners require one."""
+
+    def __post_init__(self) -> None:
+        if self.limits.bodies < self.body:
+            raise ValueError("Expected limits.bodies, for all requests, of at least body, for one")
+
+
+class Links(_Section, frozen=True):
+    """The short links of messages whose clicks are counted."""
+
+    url: str = ""
+    """What they begin with, such as https://s.test/; with none, URLs are not made short."""
+    listen: tuple[str, ...] = ()
+    keep: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    """How many days they lead on, and what is counted is kept."""
+
+    def __post_init__(self) -> None:
+        if self.url:
+            token_length(self.url)
 
 
 class Push(_Section, frozen=True):
@@ -84,6 +118,13 @@ class Queue(_Section, frozen=True):
     unstored: Positive = 10_000
     messages: Annotated[int, msgspec.Meta(ge=10)] = 2_000
     receipts: Annotated[int, msgspec.Meta(ge=10)] = 2_000
+
+
+class Retention(_Section, frozen=True):
+    """How many hours things are kept."""
+
+    logs: Hours = 48.0
+    reports: Hours = 720.0
 
 
 class FirstAccount(_Section, frozen=True):
@@ -125,9 +166,11 @@ class Config(_Section, frozen=True):
     database: str = "sqlite:smsd.db"
     smpp: Smpp = Smpp()
     http: Http = Http()
+    links: Links = Links()
     push: Push = Push()
     tls: Tls = Tls()
     queue: Queue = Queue()
+    retention: Retention = Retention()
     first_start: FirstStart = FirstStart()
 
     def state_folder(self, file: Path) -> Path:

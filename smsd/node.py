@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -24,12 +25,16 @@ from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
 from smsd.http_api.app import HttpApi
 from smsd.http_api.push_client import PushClient
-from smsd.http_api.site import site
+from smsd.http_api.redirects import site as links_site
+from smsd.http_api.site import Limits as HttpLimits
+from smsd.http_api.site import Serving, site
 from smsd.ports.endpoints import port
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
+from smsd.services.links import DAY, ShortLinks
 from smsd.services.pushing import Pace
+from smsd.services.retention import HOUR, Retention
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions
 from smsd.store.engine import Engine, NodeAlreadyRunning, SchemaTooNew, StoreUnavailable
@@ -43,8 +48,9 @@ SWITCH_INTERVAL = 0.0005
 LOOPBACK = "interface=127.0.0.1"
 DEMO = FirstAccount("demo", "demo")
 """The account of the sample configuration, whose password is no secret."""
-COLLECTION = (50_000, 20, 100)
-"""How seldom the collector looks for cycles. Messages are in none, and each look passes all that is held."""
+COLLECTION = (2_000, 500, 100)
+"""When the collector looks for cycles. Each HTTP request leaves some, which short looks find while they are
+young; messages are in none, and a look at all that is held, which finds nothing, comes seldom."""
 
 
 class CannotStart(UsageError):
@@ -155,7 +161,9 @@ class Node(InOrder):
             raise ConfigError(f"{file}: database: {error}.") from error
         queue = config.queue
         bounds = Bounds(queue.unstored, queue.messages, queue.receipts)
-        self.core = Core(self.engine, reactor, deferToThread, bounds)
+        kept = Retention(config.retention.logs * HOUR, config.retention.reports * HOUR)
+        links = ShortLinks(config.links.url, config.links.keep * DAY)
+        self.core = Core(self.engine, reactor, deferToThread, bounds, kept, links)
         self._assemble()
 
     def privilegedStartService(self) -> None:
@@ -174,7 +182,8 @@ class Node(InOrder):
         config = self.config
         limits = config.smpp.limits
         times = session.Limits(limits.bind, limits.enquire, limits.response, limits.pdu)
-        channels = Channels(self.core.dispatch, self.core.inbox, self.reactor, times)
+        core = self.core
+        channels = Channels(core.dispatch, core.inbox, core.channel_states, self.reactor, times)
         listener = Listener(
             self.core,
             config.smpp.system_id,
@@ -192,13 +201,19 @@ class Node(InOrder):
         self.addService(Storage(self))
         self.addService(channels)
         self.addService(Sessions(listener))
-        web = site(api, config.http.body)
-        for key, factory, section in (
-            ("smpp.listen", listener, config.smpp),
-            ("http.listen", web, config.http),
+        bounds = HttpLimits(config.http.body, **msgspec.structs.asdict(config.http.limits))
+        web = site(api, bounds, self.reactor)
+        short = links_site(core.links, bounds, self.reactor)
+        self.addService(Serving(web))
+        if config.links.listen:
+            self.addService(Serving(short))
+        for key, factory, descriptions, client_ca in (
+            ("smpp.listen", listener, config.smpp.listen, config.smpp.client_ca),
+            ("http.listen", web, config.http.listen, config.http.client_ca),
+            ("links.listen", short, config.links.listen, ""),
         ):
-            for description in section.listen:
-                self.addService(self._port(key, description, factory, section.client_ca))
+            for description in descriptions:
+                self.addService(self._port(key, description, factory, client_ca))
 
     def _port(self, key: str, description: str, factory: Any, client_ca: str) -> IService:
         """Return the service of one listener; an ``ssl`` one without a certificate gets the node's."""
@@ -247,7 +262,9 @@ class Node(InOrder):
         gc.freeze()
         gc.set_threshold(*COLLECTION)
         self.core.deadlines.setServiceParent(self)
+        self.core.channel_states.setServiceParent(self)
         self.core.pushing.setServiceParent(self)
+        self.core.removal.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
             smpp=", ".join(self.config.smpp.listen) or "none",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 from cryptography.x509.oid import NameOID
@@ -42,3 +44,17 @@ def _common_name(transport: TLSMemoryBIOProtocol) -> str | None:
     names = certificate.to_cryptography().subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     # Of several names none is the certificate's name.
     return str(names[0].value) if len(names) == 1 else None
+
+
+@lru_cache(4096)
+def subscriber(address: str) -> str:
+    """Return what counts as one address: of IPv6, the 64 bits that one subscriber has."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed)

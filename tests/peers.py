@@ -16,7 +16,7 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.error import ConnectionRefusedError, UserError
-from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IResolutionReceiver
+from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IPushProducer, IResolutionReceiver
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
@@ -30,6 +30,7 @@ from smsd.http_api.push_client import PushClient
 from smsd.services.administration import Administration
 from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds, Core
+from smsd.services.links import ShortLinks
 from smsd.services.pushing import Pace
 from smsd.smpp import session
 from smsd.smpp.codec import HEADER, decode, encode
@@ -83,7 +84,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.failing: Exception | None = None
-        self._held: list[Callable[[], object]] | None = None
+        self._held: list[tuple[Callable[[], object], Deferred[Any]]] | None = None
 
     def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
         if self.failing is not None:
@@ -91,7 +92,7 @@ class Worker:
         if self._held is None:
             return maybeDeferred(work, *args)
         later: Deferred[T] = Deferred()
-        self._held.append(lambda: maybeDeferred(work, *args).chainDeferred(later))
+        self._held.append((lambda: maybeDeferred(work, *args).chainDeferred(later), later))
         return later
 
     def stop(self) -> None:
@@ -101,13 +102,17 @@ class Worker:
         """Begin to put work off."""
         self._held = []
 
-    def let_go(self) -> None:
-        """Do what was put off, and all else at once again."""
+    def let_go(self, failing: Exception | None = None) -> None:
+        """Do what was put off, or fail to, and do all else at once again."""
         held, self._held = self._held or [], None
-        for work in held:
-            work()
+        for work, later in held:
+            if failing is None:
+                work()
+            else:
+                later.errback(failing)
 
 
+@implementer(IPushProducer)
 class Transport(FakeTransport):
     """One end of a connection in memory; what its peer doesn't read stays here."""
 
@@ -522,6 +527,7 @@ class Stack:
         limits: Limits | None = None,
         unstored: int = 10_000,
         held: int = 2_000,
+        short_links: str = "",
         private: bool = True,
         pace: Pace | None = None,
         kind: str = "smpp",
@@ -538,9 +544,16 @@ class Stack:
         result(self.engine.open())
         self.administration = Administration(self.engine)
         self.hashing = Worker()
-        self.core = Core(self.engine, network, self.hashing.run, Bounds(unstored, held, held))
+        self.core = Core(
+            self.engine,
+            network,
+            self.hashing.run,
+            Bounds(unstored, held, held),
+            short_links=ShortLinks(short_links),
+        )
         self.listener = Listener(self.core, "smsd", limits or Limits())
-        self.channels = Channels(self.core.dispatch, self.core.inbox, network, session.Limits())
+        core = self.core
+        self.channels = Channels(core.dispatch, core.inbox, core.channel_states, network, session.Limits())
         self.sessions = Sessions(self.listener)
         self.api = HttpApi(self.core)
         for user in (self.channels, self.listener):
@@ -549,6 +562,7 @@ class Stack:
         network.ports[PORT] = self.smsc
         self.sessions.startService()
         self.channels.startService()
+        self.core.channel_states.startService()
         self.core.deadlines.startService()
         self.core.pushing.use(PushClient(self.core.accounts, network, 20.0, 16, private), pace or Pace())
         self.core.pushing.startService()

@@ -14,6 +14,7 @@ from twisted.python.usage import UsageError
 
 from smsd.config import ConfigError
 from smsd.http_api.app import HttpApi
+from smsd.http_api.site import Limits, Serving
 from smsd.node import PATIENCE, InOrder, Node
 from smsd.services.administration import Administration
 from smsd.store.settings import Rows
@@ -35,16 +36,36 @@ def options(folder: Path, text: str) -> Options:
 def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
     reactor = MemoryReactorClock()
     text = 'state = "var"\nsmpp.listen = ["tcp:8888", "ssl:8887"]\nhttp.listen = ["tcp:8080"]\n'
+    text += 'links = {url = "https://s.test/", listen = ["haproxy:tcp:8081"]}\n'
     node = makeService(options(tmp_path, text), reactor)
     assert isinstance(node, Node)
-    assert [type(service).__name__ for service in node.services][:3] == ["Storage", "Channels", "Sessions"]
-    assert len(node.services) == 6
+    assert [type(service).__name__ for service in node.services][:4] == [
+        "Storage",
+        "Channels",
+        "Sessions",
+        "Serving",
+    ]
+    assert len(node.services) == 9
+    assert node.core.links.can_shorten
     assert reactor.tcpServers == reactor.sslServers == []
     assert sorted(file.name for file in (tmp_path / "var").iterdir()) == [
         "self-signed.crt",
         "self-signed.key",
     ]
     assert (tmp_path / "var/self-signed.key").stat().st_mode & 0o077 == 0
+
+
+def test_what_http_puts_up_with_is_what_the_configuration_says(tmp_path: Path) -> None:
+    text = """[http]
+body = 10
+limits = {connections = 1, address = 2, bodies = 30, idle = 4.0, head = 5.0, request = 6.0, answer = 7.0}
+"""
+    node = makeService(options(tmp_path, text), MemoryReactorClock())
+    assert isinstance(node, Node)
+    (serving,) = (service for service in node.services if isinstance(service, Serving))
+    assert serving.site.limits == Limits(
+        body=10, connections=1, address=2, bodies=30, idle=4.0, head=5.0, request=6.0, answer=7.0
+    )
 
 
 def test_the_api_s_description_is_made_before_anybody_can_ask_for_it(
@@ -87,10 +108,13 @@ def test_certificates_of_one_s_own_are_used(tmp_path: Path) -> None:
         ('smpp = {listen = ["ssl:8887"], client_ca = "no.pem"}', "smpp.listen"),
         ('http = {listen = ["haproxy:ssl:8443"], client_ca = "smsd.toml"}', "http.listen"),
         ('smpp.listen = ["haproxy:pigeon:8888"]', "smpp.listen"),
+        ('links.listen = ["pigeon:8081"]', "links.listen"),
         ('database = "oracle:x"', "database"),
         ('database = "sqlite:"', "database"),
         ('state = "smsd.toml/x"', "state"),
         ("queue.messages = 1", "queue.messages"),
+        ("retention.logs = 0", "retention.logs"),
+        ("retention.reports = 87601.0", "retention.reports"),
     ],
 )
 def test_a_setting_that_cannot_be_used_ends_the_start_with_the_file_and_the_key(
@@ -111,6 +135,13 @@ def test_a_key_that_is_not_the_certificate_s_ends_the_start_with_a_sentence(tmp_
         f"{tmp_path / 'smsd.toml'}: smpp.listen: 'ssl:8887' is no endpoint that can be used: "
         f"the key {key} does not belong to the certificate {certificate}."
     )
+
+
+def test_the_logs_go_back_as_far_as_they_are_kept(tmp_path: Path) -> None:
+    reactor = MemoryReactorClock()
+    node = makeService(options(tmp_path, "[retention]\nlogs = 1.5\n"), reactor)
+    assert isinstance(node, Node)
+    assert node.core.logs.begins == reactor.seconds() - 1.5 * 3600
 
 
 def test_a_password_of_the_database_is_not_shown(tmp_path: Path) -> None:

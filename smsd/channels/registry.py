@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
@@ -12,8 +13,10 @@ from twisted.logger import Logger
 from smsd.channels.options import InvalidOptions, SmppOptions, read_options
 from smsd.channels.simulator import SimulatorChannel
 from smsd.channels.smpp import SmppChannel
+from smsd.services.channel_states import ChannelStates
 from smsd.services.dispatch import Dispatch
 from smsd.services.inbox import Inbox
+from smsd.services.routing import SUSPENDED
 from smsd.smpp.session import Limits
 from smsd.store.settings import Channel, Rows
 
@@ -23,10 +26,13 @@ class Channels(MultiService):
 
     log = Logger()
 
-    def __init__(self, dispatch: Dispatch, inbox: Inbox, reactor: Any, limits: Limits) -> None:
+    def __init__(
+        self, dispatch: Dispatch, inbox: Inbox, states: ChannelStates, reactor: Any, limits: Limits
+    ) -> None:
         super().__init__()
         self._dispatch = dispatch
         self._inbox = inbox
+        self._states = states
         self._reactor = reactor
         self._limits = limits
         self._running: dict[int, tuple[Channel, IService]] = {}
@@ -50,13 +56,16 @@ class Channels(MultiService):
             self._changing = False
 
     async def _change_to(self, rows: Rows) -> None:
-        enabled = {channel.id: channel for channel in rows.channels if channel.enabled}
+        enabled = {channel.id: _lasting(channel) for channel in rows.channels if channel.enabled}
         for number, (channel, service) in list(self._running.items()):
             if enabled.get(number) != channel:
                 del self._running[number]
                 stopped = self.removeService(service)
                 if stopped is not None:
                     await stopped
+                self._states.forget(number)
+        for channel in rows.channels:
+            self._dispatch.outbox(channel.id).suspend(channel.mode == SUSPENDED)
         for number, channel in enabled.items():
             if number not in self._running:
                 self._start(channel)
@@ -66,6 +75,7 @@ class Channels(MultiService):
             service = self._service(channel)
         except (InvalidOptions, ValueError, TypeError, OSError) as error:  # What endpoints raise.
             self.log.error("Channel {name} can't run: {error}", name=channel.name, error=error)
+            self._states.say(channel.id, up=False, bound=0, wanted=0, reason=str(error))
             return
         self._running[channel.id] = (channel, service)
         self.addService(service)
@@ -77,6 +87,18 @@ class Channels(MultiService):
         if isinstance(options, SmppOptions):
             endpoint = clientFromString(self._reactor, options.endpoint)
             return SmppChannel(
-                channel.name, options, outbox, self._inbox, self._reactor, endpoint, self._limits
+                channel.name,
+                options,
+                outbox,
+                self._inbox,
+                self._states,
+                self._reactor,
+                endpoint,
+                self._limits,
             )
-        return SimulatorChannel(options, outbox, self._inbox, self._reactor)
+        return SimulatorChannel(options, outbox, self._inbox, self._states, self._reactor)
+
+
+def _lasting(channel: Channel) -> Channel:
+    """Return a channel without what changes while it runs."""
+    return structs.replace(channel, mode="")

@@ -17,6 +17,7 @@ from smsd.channels.options import SimulatorOptions
 from smsd.channels.receiving import original
 from smsd.channels.simulated import DELIVERED, Behaviour, behaviour
 from smsd.channels.translation import submit_pdu
+from smsd.services.channel_states import ChannelStates
 from smsd.services.dispatch import Outbox
 from smsd.services.inbox import Inbox, Unowned
 from smsd.smpp.pdu import SubmitSm
@@ -30,10 +31,18 @@ class SimulatorChannel(Service):
 
     log = Logger()
 
-    def __init__(self, options: SimulatorOptions, outbox: Outbox, inbox: Inbox, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        options: SimulatorOptions,
+        outbox: Outbox,
+        inbox: Inbox,
+        states: ChannelStates,
+        clock: IReactorTime,
+    ) -> None:
         self._options = options
         self._outbox = outbox
         self._inbox = inbox
+        self._states = states
         self._clock = clock
         self._under_way = 0
         self._numbers = count(1)
@@ -42,6 +51,7 @@ class SimulatorChannel(Service):
         """Begin to take messages."""
         super().startService()
         self._outbox.attach(self._fill)
+        self._states.say(self._outbox.channel_id, up=True, bound=1, wanted=1)
 
     def stopService(self) -> None:
         """Take no more."""

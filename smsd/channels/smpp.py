@@ -23,6 +23,7 @@ from zope.interface import implementer
 from smsd.channels.link import LATEST_REFERENCE, BindRefused, Link
 from smsd.channels.operator_ids import OperatorIds
 from smsd.channels.options import SmppOptions
+from smsd.services.channel_states import ChannelStates
 from smsd.services.dispatch import Outbox
 from smsd.services.inbox import Inbox
 from smsd.smpp.pdu import Bind, BindReceiver, BindTransceiver, BindTransmitter
@@ -66,6 +67,7 @@ class SmppChannel(Service):
         options: SmppOptions,
         outbox: Outbox,
         inbox: Inbox,
+        states: ChannelStates,
         clock: IReactorTime,
         endpoint: IStreamClientEndpoint,
         limits: Limits,
@@ -76,6 +78,7 @@ class SmppChannel(Service):
         self.ids = OperatorIds(options.ids)
         self.outbox = outbox
         self.inbox = inbox
+        self._states = states
         self.clock = clock
         self.limits = limits
         kinds: tuple[type[Bind], ...]
@@ -93,6 +96,7 @@ class SmppChannel(Service):
     def startService(self) -> None:
         """Begin to connect."""
         super().startService()
+        self._tell("It has not bound yet.")
         for client in self._clients:
             client.startService()
 
@@ -115,6 +119,7 @@ class SmppChannel(Service):
             await link.bind()
         except (BindRefused, ConnectionClosed, ValueError) as error:
             self.log.warn("Channel {name} can't bind: {error}", name=self.name, error=error)
+            self._tell(f"It can't bind: {error}.")
             link.close()
             return
         self.log.info("Channel {name} is bound by {bind}", name=self.name, bind=link.kind)
@@ -123,6 +128,7 @@ class SmppChannel(Service):
         if link.sends:
             self._senders.append(link)
             self.outbox.attach(self.fill)
+        self._tell("")
 
     def lost(self, link: Link) -> None:
         """Count a link out; what waits, waits."""
@@ -133,10 +139,27 @@ class SmppChannel(Service):
             self._senders.remove(link)
             if not self._senders:
                 self.outbox.attach(None)
+        self._tell(f"It has lost its {link.kind}.")
         if self.running:
             self.log.warn("Channel {name} has lost its {bind}", name=self.name, bind=link.kind)
         else:
             self.log.info("Channel {name} has ended its {bind}", name=self.name, bind=link.kind)
+
+    def unreachable(self, error: str) -> None:
+        """Take note that the operator can't be connected to."""
+        if self.running:
+            self.log.warn("Channel {name} can't connect: {error}", name=self.name, error=error)
+            self._tell(f"It can't connect: {error}")
+
+    def _tell(self, reason: str) -> None:
+        """Let it be seen how many binds there are, and why there are no more."""
+        self._states.say(
+            self.outbox.channel_id,
+            up=bool(self._senders),
+            bound=len(self._links),
+            wanted=len(self._clients),
+            reason=reason,
+        )
 
     def fill(self) -> None:
         """Send as much as waits and fits in the windows, on each bind in its turn."""
@@ -222,9 +245,5 @@ class _Dialling:
         return self._endpoint.connect(factory).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> Failure:
-        channel = self._channel
-        if channel.running:
-            channel.log.warn(
-                "Channel {name} can't connect: {error}", name=channel.name, error=failure.getErrorMessage()
-            )
+        self._channel.unreachable(failure.getErrorMessage())
         return failure

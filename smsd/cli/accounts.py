@@ -24,8 +24,10 @@ def _settings(command: F) -> F:
         (
             click.option("--sessions", type=int, help="How many SMPP sessions may be bound (new: 4)."),
             click.option("--binds", help="transmitter, receiver, transceiver: those allowed (new: all)."),
-            click.option("--addresses", help="Networks it may bind from, such as 192.0.2.0/24 (new: any)."),
-            click.option("--tls/--no-tls", default=None, help="Whether it may bind over TLS only."),
+            click.option(
+                "--addresses", help="Networks it may be used from, such as 192.0.2.0/24 (new: any)."
+            ),
+            click.option("--tls/--no-tls", default=None, help="Whether it may be used over TLS only."),
             click.option("--certificate", help="Common name that its client certificate must have."),
             click.option("--throughput", type=int, help="Messages a second (0, new: no limit)."),
             click.option(

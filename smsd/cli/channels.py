@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 import click
 import msgspec
 
 from smsd.channels.options import KINDS, InvalidOptions, invalid_options, read_options
-from smsd.cli.work import changes_of, run, table, yes
+from smsd.cli.work import changes_of, run, table
 from smsd.services.administration import Administration
+from smsd.services.channel_states import STALE
+from smsd.services.routing import DRAINING, NORMAL, SUSPENDED
+from smsd.store.channel_states import ChannelState
+from smsd.store.settings import Channel
 
 SECRET = "password"
 
@@ -27,15 +33,56 @@ def channel_list(config: str | None) -> None:
 
     async def work(administration: Administration) -> None:
         rows = await administration.rows()
+        states, waiting = await administration.channel_states(), await administration.waiting()
         table(
-            ("NAME", "KIND", "ENABLED", "ALPHABETS", "OPTIONS"),
+            ("NAME", "KIND", "STATE", "WAITING", "ALPHABETS", "OPTIONS"),
             (
-                (one.name, one.kind, yes(one.enabled), one.alphabets.replace(" ", ","), _shown(one.options))
+                (
+                    one.name,
+                    one.kind,
+                    _state(one, states.get(one.id), time()),
+                    waiting.get(one.id, 0),
+                    one.alphabets.replace(" ", ","),
+                    _shown(one.options),
+                )
                 for one in rows.channels
             ),
         )
 
     run(config, work)
+
+
+def _state(channel: Channel, state: ChannelState | None, now: float) -> str:
+    """Return how a channel is, in words."""
+    if not channel.enabled:
+        return "disabled"
+    if state is None or now - state.seen_at > STALE:
+        found = "not running"
+    else:
+        since = f"since {datetime.fromtimestamp(state.since, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        found = f"up {state.bound}/{state.wanted} {since}" if state.up else f"down {since}: {state.reason}"
+    return found if channel.mode == NORMAL else f"{channel.mode}, {found}"
+
+
+def _mode(name: str, mode: str, words: str) -> click.Command:
+    """Return a command that changes what a channel may do."""
+
+    @channel.command(name, help=words)
+    @click.argument("name")
+    @click.pass_obj
+    def change(config: str | None, name: str) -> None:
+        async def work(administration: Administration) -> None:
+            await administration.change_channel(name, mode=mode)
+            click.echo(f"Channel {name} is {mode}.")
+
+        run(config, work)
+
+    return change
+
+
+_mode("suspend", SUSPENDED, "Let a channel send nothing; what is accepted for it waits.")
+_mode("drain", DRAINING, "Let a channel send what it has, and take nothing new.")
+_mode("resume", NORMAL, "Let a channel take and send messages again.")
 
 
 _options = click.argument("options", nargs=-1, metavar="[NAME=VALUE]...")

@@ -6,6 +6,7 @@ import click
 
 from smsd.cli.accounts import account
 from smsd.cli.channels import channel
+from smsd.cli.networks import network
 from smsd.cli.numbers import number
 from smsd.cli.pushes import push
 from smsd.cli.receipts import receipt
@@ -18,9 +19,9 @@ from smsd.cli.routes import route
 @click.version_option(package_name="smsd")
 @click.pass_context
 def main(context: click.Context, config: str | None) -> None:
-    """List and change the accounts, channels, routes and numbers of smsd."""
+    """List and change the accounts, channels, routes, numbers and networks of smsd."""
     context.obj = config
 
 
-for group in (account, channel, route, number, receipt, received, push):
+for group in (account, channel, route, number, network, receipt, received, push):
     main.add_command(group)

@@ -8,7 +8,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from smsd.http_api.dates import write_date
+from smsd.services.logs import shown_status
+from smsd.services.originals import text as said
 from smsd.services.statuses import GSM_ERRORS, PENDING_WAITING_DELIVERY, STATUSES
+from smsd.sms.coding import decode
+from smsd.store.links import Click as StoredClick
+from smsd.store.links import Rate as StoredRate
+from smsd.store.logs import Logged
 from smsd.store.messages import Message
 from smsd.store.received import Received
 
@@ -106,6 +112,107 @@ class Inbox(msgspec.Struct, frozen=True):
     results: list[InboxMessage]
 
 
+class LogEntry(msgspec.Struct, frozen=True):
+    """A message in the log."""
+
+    bulkId: str | UnsetType
+    messageId: str
+    to: str
+    sender: str = msgspec.field(name="from")
+    text: str
+    sentAt: str
+    doneAt: str
+    smsCount: int
+    mccmnc: str
+    """Empty if the destination's network is not known."""
+    price: Price
+    callbackData: str | UnsetType
+    status: Status
+    error: Error
+
+
+class LogEntries(msgspec.Struct, frozen=True):
+    """The answer to ``GET /sms/1/logs``."""
+
+    results: list[LogEntry]
+
+
+class ReceivedEntry(msgspec.Struct, frozen=True):
+    """A received message in the log."""
+
+    messageId: str
+    sender: str = msgspec.field(name="from")
+    to: str
+    text: str
+    cleanText: str
+    keyword: str | UnsetType
+    receivedAt: str
+    smsCount: int
+
+
+class ReceivedEntries(msgspec.Struct, frozen=True):
+    """The answer to ``GET /sms/1/inbox/logs``."""
+
+    results: list[ReceivedEntry]
+
+
+class Click(msgspec.Struct, frozen=True):
+    """That a short link was opened."""
+
+    bulkId: str | UnsetType
+    messageId: str
+    to: str
+    countryPrefix: str | UnsetType
+    networkPrefix: str | UnsetType
+    osType: str
+    """ANDROID, IOS, WINDOWS_PHONE, WINDOWS, LINUX or UNKNOWN."""
+    visit: str
+    """FIRST: a person opens a link of the message for the first time; REPEATED: again; MACHINE: a program."""
+    url: str
+    processKey: str | UnsetType
+    type: str | UnsetType
+    clickedAt: str
+
+
+class Clicks(msgspec.Struct, frozen=True):
+    """The answer to ``GET /ct/1/clicks``, and what is pushed of clicks."""
+
+    results: list[Click]
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """How the messages of one bulk, type and process key fare."""
+
+    bulkId: str | UnsetType
+    track: str
+    processKey: str | UnsetType
+    type: str | UnsetType
+    messages: int
+    delivered: int
+    clicked: int
+    """Messages of which a person has opened a link."""
+    clicks: int
+    """All that persons have opened."""
+    clickRate: float
+    """The part of the messages that were clicked, 0 to 1."""
+    converted: int
+    """Messages whose conversion the client has told."""
+    conversionRate: float
+    """The part of the messages that were converted, 0 to 1."""
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """The answer to ``GET /ct/1/rates``."""
+
+    results: list[Rate]
+
+
+class Conversion(msgspec.Struct, frozen=True):
+    """The answer to ``POST /ct/1/log/end/{messageId}``."""
+
+    processKey: str | UnsetType
+
+
 class ConfiguredLanguage(msgspec.Struct, frozen=True):
     """The national tables that a preview was made with, as a request to send names them."""
 
@@ -161,8 +268,13 @@ XML_ROOTS: dict[type[msgspec.Struct], str] = {
     SentMessages: "SendSMSResponse",
     Reports: "SMSReportResponse",
     PushedReports: "reportResponse",
+    LogEntries: "SMSLogsResponse",
+    ReceivedEntries: "MOLogsResponse",
     Inbox: "MOReportResponse",
     Previews: "PreviewResponse",
+    Clicks: "ClickResponse",
+    Rates: "RateResponse",
+    Conversion: "ConversionResponse",
     ErrorAnswer: "response",
 }
 """The element around each answer in XML."""
@@ -219,6 +331,79 @@ def inbox_message_of(received: Received) -> InboxMessage:
         received.keyword,
         write_date(received.received_at),
         received.segments,
+    )
+
+
+def log_entry_of(logged: Logged, currency: str) -> LogEntry:
+    """Return a message as the log gives it; until it has an end, it is done when it was sent."""
+    message = logged.message
+    content = message.content
+    sent_at = logged.log_at / 1000
+    return LogEntry(
+        message.bulk_id or UNSET,
+        shown_id(message),
+        message.destination,
+        message.source,
+        decode(content.body, content.data_coding, content.udh),
+        write_date(sent_at),
+        write_date(max(message.done_at or sent_at, sent_at)),
+        message.segments,
+        message.network,
+        Price(Decimal(message.price), currency),
+        content.callback_data or UNSET,
+        STATUS_ANSWERS[shown_status(message)],
+        ERROR_ANSWERS[message.error],
+    )
+
+
+def received_entry_of(received: Received) -> ReceivedEntry:
+    """Return a received message as the log gives it; SMPP sessions got a long one in segments."""
+    segment = received.original.place is not None and not received.text
+    text = said(received.original) if segment else received.text
+    return ReceivedEntry(
+        str(received.id),
+        received.source,
+        received.destination,
+        text,
+        text if segment else received.clean_text,
+        received.keyword or UNSET,
+        write_date(received.received_at),
+        1 if segment else received.segments,
+    )
+
+
+def click_of(click: StoredClick) -> Click:
+    """Return a click as the API gives it."""
+    visit = "MACHINE" if click.machine else "FIRST" if click.first else "REPEATED"
+    return Click(
+        click.bulk_id or UNSET,
+        click.client_id or str(click.message_id),
+        click.destination,
+        click.country_prefix or UNSET,
+        click.network_prefix or UNSET,
+        click.os,
+        visit,
+        click.url,
+        click.process_key or UNSET,
+        click.type or UNSET,
+        write_date(click.clicked_at),
+    )
+
+
+def rate_of(rate: StoredRate) -> Rate:
+    """Return how messages fare as the API gives it."""
+    return Rate(
+        rate.bulk_id or UNSET,
+        rate.track,
+        rate.process_key or UNSET,
+        rate.type or UNSET,
+        rate.messages,
+        rate.delivered,
+        rate.clicked,
+        rate.clicks,
+        round(rate.clicked / rate.messages, 4),
+        rate.converted,
+        round(rate.converted / rate.messages, 4),
     )
 
 

@@ -10,19 +10,25 @@ from klein import Klein
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException
 
-from smsd.http_api import previewing
+from smsd.http_api import compression
 from smsd.http_api.authorization import authorized
 from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
-from smsd.http_api.formats import FORMATS, JSON, Format, of_answer, of_request
+from smsd.http_api.formats import FORMATS, JSON, Format, of_request
+from smsd.http_api.incoming import Incoming
+from smsd.http_api.logs import LogPages
 from smsd.http_api.pages import ALLOWED, METHODS, Page, pages
+from smsd.http_api.previewing import Previewing
 from smsd.http_api.queries import Query
 from smsd.http_api.reports import Reporting
 from smsd.http_api.sending import Sending
+from smsd.http_api.tracking import Counts
 from smsd.services.core import Core
+
+PREFLIGHT = "86400"
+"""Seconds for which a browser need not ask again what a path takes."""
 
 
 class HttpApi:
@@ -36,14 +42,16 @@ class HttpApi:
         self.paths: Paths = {
             **Sending(core).paths(),
             **Reporting(core).paths(),
-            **previewing.paths(),
+            **LogPages(core).paths(),
+            **Previewing(core).paths(),
+            **Counts(core).paths(),
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))
         self._pages = pages(self.paths)
         for path, page in self._pages.items():
             self.app.route(path, endpoint=path)(self._showing(page))
-        self.app.handle_errors(NotFound)(self._nowhere)
+        self.app.handle_errors(HTTPException)(self._nowhere)
 
     def describe(self) -> None:
         """Make the pages that describe the API now; else whoever asks first would have everybody wait."""
@@ -51,13 +59,13 @@ class HttpApi:
             page.body()
 
     def _serving(self, path: Path) -> Callable[..., Awaitable[bytes]]:
-        async def serve(request: Request, **in_path: str) -> bytes:
+        async def serve(request: Incoming, **in_path: str) -> bytes:
             return await self._serve(request, path, in_path)
 
         return serve
 
     def _showing(self, page: Page) -> Callable[..., bytes]:
-        def show(request: Request) -> bytes:
+        def show(request: Incoming) -> bytes:
             if request.method in METHODS:
                 return page.show(request)
             answer = None
@@ -65,16 +73,16 @@ class HttpApi:
                 request.setHeader("Allow", ALLOWED)
             else:
                 answer = self._refusal(request, not_allowed(ALLOWED))
-            return _written(request, of_answer(request.getHeader("Accept")) or JSON, answer)
+            return _written(request, request.accepted or JSON, answer)
 
         return show
 
     async def _nowhere(self, request: Any, failure: Failure) -> bytes:
         return await self._serve(request, None, {})
 
-    async def _serve(self, request: Request, path: Path | None, in_path: Mapping[str, str]) -> bytes:
+    async def _serve(self, request: Incoming, path: Path | None, in_path: Mapping[str, str]) -> bytes:
         """Return the answer to a request: what it asks for, or why it can't have it."""
-        accepted = of_answer(request.getHeader("Accept"))
+        accepted = request.accepted
         answer: msgspec.Struct | None
         try:
             answer = await self._answer(request, path, in_path, accepted)
@@ -87,7 +95,7 @@ class HttpApi:
         return _written(request, accepted or JSON, answer)
 
     async def _answer(
-        self, request: Request, path: Path | None, in_path: Mapping[str, str], accepted: Format | None
+        self, request: Incoming, path: Path | None, in_path: Mapping[str, str], accepted: Format | None
     ) -> msgspec.Struct | None:
         """Return the answer to a request, ``None`` if it is empty.
 
@@ -98,18 +106,18 @@ class HttpApi:
             raise not_found()
         if request.method == b"OPTIONS":
             request.setHeader("Allow", path.allowed)
+            request.setHeader("Access-Control-Max-Age", PREFLIGHT)
             return None
         endpoint = path.endpoints.get(request.method)
         if endpoint is None:
             raise not_allowed(path.allowed)
         if accepted is None:
             raise not_acceptable(" or ".join(FORMATS))
-        account = await authorized(self._core, request, endpoint.password_in_query)
+        account = await authorized(self._core.admission, request, endpoint.password_in_query)
         body = None
         if endpoint.body is not None:
-            assert request.content is not None
             form = of_request(request.getHeader("Content-Type"))
-            body = form.read(request.content.read(), endpoint.body)
+            body = form.read(request.body(), endpoint.body)
         return await endpoint.serve(account, Query(request.args, in_path), body)
 
     def _error(self, problem: Exception) -> ApiError:
@@ -119,7 +127,7 @@ class HttpApi:
             error = general()
         return error
 
-    def _refusal(self, request: Request, error: ApiError) -> msgspec.Struct:
+    def _refusal(self, request: Incoming, error: ApiError) -> msgspec.Struct:
         """Return the body of an error, and say in the head what it is."""
         request.setResponseCode(error.code)
         for name, value in error.headers.items():
@@ -127,11 +135,14 @@ class HttpApi:
         return error.answer()
 
 
-def _written(request: Request, form: Format, answer: msgspec.Struct | None) -> bytes:
+def _written(request: Incoming, form: Format, answer: msgspec.Struct | None) -> bytes:
     """Return an answer as it is sent, and say in the head what it is."""
     body = b""
     if answer is not None:
         body = form.write(answer)
         request.setHeader("Content-Type", form.content_type)
+        if len(body) >= compression.WORTH and compression.wanted(request.field(b"accept-encoding")):
+            body = compression.pack(body)
+            request.setHeader("Content-Encoding", "gzip")
     request.setHeader("Content-Length", str(len(body)))  # Else it would go out in chunks.
     return body

@@ -49,9 +49,19 @@ def banned(seconds: float) -> ApiError:
     return ApiError(429, "TOO_MANY_REQUESTS", "Too many wrong passwords came from this address.", headers)
 
 
+def forbidden(reason: str) -> ApiError:
+    """Return the error for an account that may not be used like this; the reason goes on from its name."""
+    return ApiError(403, "FORBIDDEN", f"The account {reason}.")
+
+
 def not_found() -> ApiError:
     """Return the error for a path that leads nowhere."""
     return ApiError(404, "NOT_FOUND", "There is nothing at this path.")
+
+
+def unknown_message() -> ApiError:
+    """Return the error for an id that no tracked message of the account has."""
+    return ApiError(404, "NOT_FOUND", "No tracked message of the account has this id.")
 
 
 def not_allowed(methods: str) -> ApiError:
@@ -64,15 +74,47 @@ def not_acceptable(media_types: str) -> ApiError:
     return ApiError(406, "NOT_ACCEPTABLE", f"An answer is {media_types} here.")
 
 
-def unsupported(media_type: str, media_types: str) -> ApiError:
-    """Return the error for a body that is in none of the formats there are."""
-    text = f"A body is {media_types} here, not {media_type[:100]}."
-    return ApiError(415, "UNSUPPORTED_MEDIA_TYPE", text)
-
-
 def too_large(octets: int) -> ApiError:
     """Return the error for a body of more than so many octets."""
     return ApiError(413, "REQUEST_ENTITY_TOO_LARGE", f"A body has at most {octets} octets.")
+
+
+def unsupported_type(media_types: str, given: str) -> ApiError:
+    """Return the error for a body of another type than those there are."""
+    return ApiError(415, "UNSUPPORTED_MEDIA_TYPE", f"A body is {media_types} here, not {given}.")
+
+
+def unsupported_encoding(given: str) -> ApiError:
+    """Return the error for a body that is encoded in a way that is not unpacked here."""
+    text = f"A body comes as it is or with Content-Encoding: gzip, not {given}."
+    return ApiError(415, "UNSUPPORTED_MEDIA_TYPE", text, {"Accept-Encoding": "gzip, identity"})
+
+
+def bad_head() -> ApiError:
+    """Return the error for what is no HTTP."""
+    return bad_request("[head : It is no head of an HTTP/1.1 request, which has one Host.]")
+
+
+def target_too_long(octets: int) -> ApiError:
+    """Return the error for a URL with which the head becomes too long."""
+    return ApiError(414, "URI_TOO_LONG", f"A request's head has at most {octets} octets, its URL included.")
+
+
+def head_too_large(octets: int, fields: int) -> ApiError:
+    """Return the error for a head that is too long."""
+    text = f"A request's head has at most {octets} octets and {fields} fields."
+    return ApiError(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", text)
+
+
+def too_slow(seconds: float) -> ApiError:
+    """Return the error for a head, or a whole request, that did not come within so many seconds."""
+    return ApiError(408, "REQUEST_TIMEOUT", f"The request was not complete within {seconds:g} seconds.")
+
+
+def too_many_connections(whose: str) -> ApiError:
+    """Return the error for a connection too many; ``whose`` they are."""
+    headers = {"Retry-After": str(RETRY_AFTER)}
+    return ApiError(503, "SERVICE_UNAVAILABLE", f"Too many connections are open {whose}.", headers)
 
 
 def unavailable() -> ApiError:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,7 +10,8 @@ import msgspec
 
 from smsd.http_api import xml
 from smsd.http_api.answers import XML_ROOTS
-from smsd.http_api.errors import bad_request, invalid, unsupported
+from smsd.http_api.errors import bad_request, invalid, unsupported_type
+from smsd.http_api.negotiation import weights
 from smsd.http_api.requests import read_value
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -85,7 +85,7 @@ def of_request(content_type: str | None) -> Format:
         raise bad_request(f"[Content-Type : A body needs a Content-Type, such as {JSON.media_type}.]")
     found = FORMATS.get(media_type)
     if found is None:
-        raise unsupported(media_type, " or ".join(FORMATS))
+        raise unsupported_type(" or ".join(FORMATS), media_type[:100])
     return found
 
 
@@ -97,26 +97,15 @@ def of_answer(accept: str | None) -> Format | None:
     """
     if accept is None or not accept.strip():
         return JSON
-    qualities = {media_type: _quality(accept, media_type) for media_type in FORMATS}
-    best = max(FORMATS, key=lambda media_type: qualities[media_type])
-    return FORMATS[best] if qualities[best] else None
+    asked = weights(accept)
+    wanted = {media_type: _weight(asked, media_type) for media_type in FORMATS}
+    best = max(FORMATS, key=lambda media_type: wanted[media_type])
+    return FORMATS[best] if wanted[best] else None
 
 
-def _quality(accept: str, media_type: str) -> float:
+def _weight(asked: Mapping[str, float], media_type: str) -> float:
     """Return how much a type is wanted: what the range that names it most exactly says."""
-    found: tuple[int, float] = (0, 0.0)
-    for entry in accept.lower().split(","):
-        given, *parameters = (part.strip() for part in entry.split(";"))
-        ranges = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
-        if given in ranges:
-            quality = 1.0
-            for parameter in parameters:
-                name, _, value = parameter.partition("=")
-                if name.strip() == "q":
-                    quality = _number(value.strip())
-            found = max(found, (ranges.index(given) + 1, quality))
-    return found[1]
-
-
-def _number(text: str) -> float:
-    return float(text) if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", text) else 0.0
+    for one in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+        if one in asked:
+            return asked[one]
+    return 0.0

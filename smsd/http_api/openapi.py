@@ -26,7 +26,7 @@ from smsd.http_api.errors import (
     too_many,
     unauthorized,
     unavailable,
-    unsupported,
+    unsupported_type,
 )
 from smsd.http_api.formats import FORMATS, JSON, XML
 from smsd.http_api.queries import VALUES
@@ -66,7 +66,7 @@ _ERRORS: tuple[tuple[ApiError, str], ...] = (
     (not_allowed("OPTIONS, POST, PUT"), "The path does not serve this method."),
     (not_acceptable(_MEDIA_TYPES), "`Accept` wants neither JSON nor XML."),
     (too_large(1 << 20), "The body is too long. The connection is closed."),
-    (unsupported("text/plain", _MEDIA_TYPES), "The body is neither JSON nor XML."),
+    (unsupported_type(_MEDIA_TYPES, "text/plain"), "The body is neither JSON nor XML."),
     (
         too_many(1),
         "The account sends more than it may, or too many wrong passwords came from this address. Nothing of"

@@ -12,6 +12,8 @@ from smsd.http_api.endpoints import Paths, sends
 from smsd.http_api.errors import bad_request
 from smsd.http_api.queries import Query
 from smsd.http_api.requests import Language, PreviewRequest
+from smsd.http_api.shortening import URL, check, sample
+from smsd.services.core import Core
 from smsd.sms.national import LOCKING_SHIFT
 from smsd.sms.national import Language as National
 from smsd.sms.preview import preview
@@ -20,30 +22,39 @@ from smsd.sms.transliteration import Transliteration
 from smsd.store.settings import Account
 
 
-def paths() -> Paths:
-    """Return what is served here."""
-    return {
-        "/sms/1/preview": sends(
-            "Tells how texts go out and what they count as, and sends nothing.",
-            previews,
-            PreviewRequest,
-            Previews,
-        )
-    }
+class Previewing:
+    """Previews texts."""
 
+    def __init__(self, core: Core) -> None:
+        self._links = core.links
 
-async def previews(account: Account, query: Query, body: PreviewRequest) -> Previews:
-    """Tell how a text goes out as it is, and with each combination of what the request names."""
-    languages: list[Language | None] = [None]
-    if body.languageCode is not None:
-        has_locking_shift = National[body.languageCode] in LOCKING_SHIFT
-        languages.append(Language(body.languageCode, True, has_locking_shift))
-    scripts = [None] if body.transliteration is None else [None, body.transliteration]
-    try:
-        found = [_preview(body.text, language, script) for script, language in product(scripts, languages)]
-    except TooLong as error:
-        raise bad_request(f"[text : {error}.]") from error
-    return Previews(body.text, found)
+    def paths(self) -> Paths:
+        """Return what is served here."""
+        return {
+            "/sms/1/preview": sends(
+                "Tells how texts go out and what they count as, and sends nothing.",
+                self.previews,
+                PreviewRequest,
+                Previews,
+            )
+        }
+
+    async def previews(self, account: Account, query: Query, body: PreviewRequest) -> Previews:
+        """Tell how a text goes out as it is, and with each combination of what the request names."""
+        languages: list[Language | None] = [None]
+        if body.languageCode is not None:
+            has_locking_shift = National[body.languageCode] in LOCKING_SHIFT
+            languages.append(Language(body.languageCode, True, has_locking_shift))
+        scripts = [None] if body.transliteration is None else [None, body.transliteration]
+        text = body.text
+        if body.tracking is not None and body.tracking.track == URL:
+            check(text, body.tracking, self._links, "text")
+            text = sample(text, self._links)
+        try:
+            found = [_preview(text, language, script) for script, language in product(scripts, languages)]
+        except TooLong as error:
+            raise bad_request(f"[text : {error}.]") from error
+        return Previews(body.text, found)
 
 
 def _preview(text: str, language: Language | None, script: str | None) -> Preview:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import msgspec
 
 from smsd.http_api.answers import (
+    Clicks,
     Inbox,
     PushedReports,
     Report,
+    click_of,
     inbox_message_of,
     intermediate_report_of,
     report_of,
@@ -18,6 +20,7 @@ from smsd.http_api.answers import (
 from smsd.http_api.endpoints import Pushed
 from smsd.http_api.formats import JSON, XML
 from smsd.services.push_urls import expanded
+from smsd.store.links import Click
 from smsd.store.messages import Message
 from smsd.store.pushes import Form, Kind, Push
 from smsd.store.received import Received
@@ -62,6 +65,8 @@ def outgoing(pushes: Sequence[Push], currency: str) -> Outgoing:
 def _body(pushes: Sequence[Push], currency: str) -> msgspec.Struct:
     if pushes[0].kind == Kind.RECEIVED:
         return Inbox([inbox_message_of(push.item) for push in pushes if isinstance(push.item, Received)])
+    if pushes[0].kind == Kind.CLICK:
+        return Clicks([click_of(push.item) for push in pushes if isinstance(push.item, Click)])
     return PushedReports(
         [_report(push, push.item, currency) for push in pushes if isinstance(push.item, Message)]
     )

@@ -91,6 +91,17 @@ class Destination(msgspec.Struct, frozen=True):
     messageId: Id | None = None
 
 
+class Tracking(msgspec.Struct, frozen=True):
+    """What is to be counted of the messages of a request.
+
+    ``URL`` makes their URLs short and counts who opens them; with ``SMS`` the client tells their conversions.
+    """
+
+    track: Annotated[str, Meta(pattern="^(SMS|URL)$")] | None = None
+    processKey: Id = ""
+    type: Id = ""
+
+
 class Options(NamedTuple):
     """What a message may have besides its sender, its destinations and what it says."""
 
@@ -202,6 +213,7 @@ class FullTexts(msgspec.Struct, frozen=True):
 
     messages: Annotated[list[FullText], Meta(min_length=1)]
     bulkId: Id | None = None
+    tracking: Tracking | None = None
 
 
 class FullDatas(msgspec.Struct, frozen=True):
@@ -217,3 +229,5 @@ class PreviewRequest(msgspec.Struct, frozen=True):
     text: str
     languageCode: Annotated[str, Meta(pattern=f"^({LANGUAGES})$")] | None = None
     transliteration: Annotated[str, Meta(pattern=f"^({TRANSLITERATIONS})$")] | None = None
+    tracking: Tracking | None = None
+    """With ``URL``, the text has short links."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -26,6 +26,7 @@ from smsd.http_api.requests import (
     Text,
     Texts,
 )
+from smsd.http_api.shortening import TrackedText, check
 from smsd.services.core import Core
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
@@ -52,29 +53,39 @@ class Outgoing(NamedTuple):
     content: Content
     options: Options = PLAIN
     refusal: int = MESSAGE_ACCEPTED
+    tracked: TrackedText | None = None
+    """Makes what each destination gets in place of ``content``, if clicks or conversions are counted."""
 
 
 class _Storing:
-    """Waits until all messages of a request are on disk."""
+    """Waits until all messages of a request are on disk, whether or not its client still does."""
 
-    def __init__(self) -> None:
-        self.waiting = 0
-        self.done: Deferred[None] = Deferred()
+    def __init__(self, settled: Callable[[], None]) -> None:
+        """Begin to hand messages in; ``settled`` is called once it is known what has become of all."""
+        self.waiting = 1
+        self.done: Deferred[bool] = Deferred()
+        """Fires with whether all are on disk."""
+        self._settled = settled
         self._failed = False
+
+    def handed_in(self) -> None:
+        """Take note that no more messages follow."""
+        self._one_less()
 
     def stored(self, message: Message) -> None:
         """Wait for one message less."""
-        self.waiting -= 1
-        if not self.waiting:
-            if self._failed:
-                self.done.errback(unavailable())
-            else:
-                self.done.callback(None)
+        self._one_less()
 
     def not_stored(self, message: Message) -> None:
         """Wait for one message less, and refuse the request."""
         self._failed = True
-        self.stored(message)
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self.waiting -= 1
+        if not self.waiting:
+            self._settled()
+            self.done.callback(not self._failed)
 
 
 class Sending:
@@ -132,7 +143,8 @@ class Sending:
 
     async def text_advanced(self, account: Account, query: Query, body: FullTexts) -> SentMessages:
         """Send texts with everything that can be said of them."""
-        return await self._several(account, [_text(message) for message in body.messages], body.bulkId)
+        messages = [self._full_text(body, number) for number in range(len(body.messages))]
+        return await self._several(account, messages, body.bulkId)
 
     async def text_query(self, account: Account, query: Query, body: None) -> Sent:
         """Send the text that a request's query has."""
@@ -157,6 +169,21 @@ class Sending:
         """Send octets with everything that can be said of them."""
         return await self._several(account, _binaries(body.messages), body.bulkId)
 
+    def _full_text(self, body: FullTexts, number: int) -> Outgoing:
+        """Return a message of a request.
+
+        Raises:
+            ApiError: if it can't be tracked as it should.
+        """
+        message, tracking = body.messages[number], body.tracking
+        outgoing = _text(message)
+        if tracking is None or tracking.track is None:
+            return outgoing
+        links = self._core.links
+        check(message.text, tracking, links, f"messages[{number}].text")
+        text = TrackedText(message.sender, message.text, outgoing.options, tracking, links)
+        return outgoing._replace(tracked=text)
+
     async def _single(self, account: Account, message: Outgoing) -> Sent:
         _limit(len(message.destinations), "to")
         bulk_id = str(self._core.ids.next()) if len(message.destinations) > 1 else None
@@ -179,24 +206,34 @@ class Sending:
             OverRate, QueueFull, Overloaded, StoreUnavailable: if none of them is taken.
         """
         ids = {one.messageId for message in messages for one in message.destinations if one.messageId}
-        if not ids:
-            return await self._hand_in(account, messages, bulk_id, set())
-        taken = await self._core.client_ids.claim(account.id, ids)
+        claimed = self._core.client_ids
+        taken = await claimed.claim(account.id, ids) if ids else set()
+        # A client that hangs up has this cancelled. Its ids are let go only when the disk has answered, so
+        # that the same request on another connection hears that they are taken, and sends nothing twice.
+        storing = _Storing(lambda: claimed.release(account.id, ids - taken))
         try:
-            return await self._hand_in(account, messages, bulk_id, taken)
+            answers = self._hand_in(account, messages, bulk_id, taken, storing)
         finally:
-            self._core.client_ids.release(account.id, ids - taken)
+            storing.handed_in()
+        if not await storing.done:
+            raise unavailable()
+        return answers
 
-    async def _hand_in(
-        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None, taken: set[str]
+    def _hand_in(
+        self,
+        account: Account,
+        messages: Sequence[Outgoing],
+        bulk_id: str | None,
+        taken: set[str],
+        storing: _Storing,
     ) -> list[SentMessage]:
         self._core.submission.admit(account, sum(len(message.destinations) for message in messages))
-        storing = _Storing()
         answers: list[SentMessage] = []
         used = set(taken)
         for message in messages:
             due_at, expires_at = self._times(message.options)
             for destination in message.destinations:
+                content, tracked = message.tracked.next() if message.tracked else (message.content, None)
                 client_id, refusal = destination.messageId, message.refusal
                 report = Report.FETCH if message.options.notify is None else Report.PUSH
                 if client_id is not None and client_id in used:
@@ -206,20 +243,19 @@ class Sending:
                     account,
                     message.sender,
                     destination.to,
-                    message.content,
+                    content,
                     report,
                     due_at,
                     expires_at,
                     bulk_id,
                     client_id=client_id,
                     refusal=refusal,
+                    tracked=tracked,
                 )
                 answer = self._submit(request, destination.messageId, storing)
                 if client_id is not None and answer.messageId is not UNSET:
                     used.add(client_id)
                 answers.append(answer)
-        if storing.waiting:
-            await storing.done
         return answers
 
     def _submit(self, request: Request, shown_id: str | None, storing: _Storing) -> SentMessage:

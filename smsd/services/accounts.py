@@ -73,19 +73,33 @@ class Accounts:
         account = self._by_name.get(system_id)
         if account is None or not account.enabled:
             # Takes as long as a wrong password does, or its haste would tell which names exist.
-            async with self._turns:
-                await self._in_thread(_matches, _NOBODY, password)
+            await self._turns.acquire()
+            await self._matches(_NOBODY, password)
             raise UnknownAccount(system_id)
         digest = blake2b(password.encode(), key=self._key).digest()
         if self._recognises(account, digest):
             return account
-        async with self._turns:
+        await self._turns.acquire()
+        if self._recognises(account, digest):
             # Of many binds at once with a right password only the first has to be checked.
-            if not self._recognises(account, digest):
-                if not await self._in_thread(_matches, account.password, password):
-                    raise WrongPassword(system_id)
-                self._recognised[system_id] = (account.password, digest)
+            self._turns.release()
+        elif await self._matches(account.password, password):
+            self._recognised[system_id] = (account.password, digest)
+        else:
+            raise WrongPassword(system_id)
         return account
+
+    def _matches(self, hashed: str, password: str) -> Deferred[bool]:
+        """Check a password in a thread, in a turn that was acquired; the turn ends when the thread is done.
+
+        Whoever asks may be gone, and cancel the answer, long before: else clients that come and go would have
+        any number of passwords checked at once.
+        """
+        answer: Deferred[bool] = Deferred()
+        checking = self._in_thread(_matches, hashed, password)
+        checking.chainDeferred(answer)
+        checking.addBoth(lambda _: self._turns.release())  # Only now: the next one may be recognised.
+        return answer
 
     def _recognises(self, account: Account, digest: bytes) -> bool:
         hashed, known = self._recognised.get(account.system_id, ("", b""))

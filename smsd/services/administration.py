@@ -14,19 +14,22 @@ from smsd.services.columns import (
     channel_columns,
     micros_of,
     named,
+    network_columns,
     number_columns,
     route_columns,
 )
 from smsd.services.ids import first_of
+from smsd.services.networks import MOST as MOST_NETWORKS
 from smsd.services.numbers import INBOX, PUSH, Numbers
 from smsd.services.push_urls import push_of
 from smsd.services.routing import ALPHABETS
+from smsd.store.channel_states import ChannelState, ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine, StoreRefused
 from smsd.store.messages import Message, Messages, State
 from smsd.store.pushes import Pushes, Waiting, report_push
 from smsd.store.received import Received, ReceivedMessages
-from smsd.store.settings import Account, Channel, Number, Route, Rows, SettingsTables, Value
+from smsd.store.settings import Account, Channel, Network, Number, Route, Rows, SettingsTables, Value
 
 AT_ONCE = 1000
 """How many reports are asked for in a transaction."""
@@ -40,6 +43,7 @@ class Administration:
         self._messages = Messages(engine)
         self._received = ReceivedMessages(engine)
         self._pushes = Pushes(engine)
+        self._channel_states = ChannelStateRows(engine)
         self._credit = Credit(engine)
 
     async def rows(self) -> Rows:
@@ -193,6 +197,14 @@ class Administration:
             raise SettingError(f"{waiting} messages wait for channel {name}: let it send them first.")
         await self._delete("channel", channel.id, f"Routes lead to channel {name}: remove them first")
 
+    async def channel_states(self) -> dict[int, ChannelState]:
+        """Return how channels are, as the running node last said, by their ids."""
+        return await self._channel_states.read()
+
+    async def waiting(self) -> dict[int, int]:
+        """Return how many messages wait for each channel, by its id."""
+        return await self._messages.waiting_by_channel()
+
     async def channel(self, name: str) -> Channel:
         """Return a channel by its name.
 
@@ -289,6 +301,47 @@ class Administration:
             if (one.number, one.keyword) == (wanted["number"], wanted["keyword"]):
                 return one
         raise SettingError(f"There is no number {named(wanted['number'], wanted['keyword'])}.")
+
+    async def add_network(self, prefix: str, mccmnc: str, name: str = "") -> None:
+        """Say which network the numbers with a prefix belong to.
+
+        Raises:
+            SettingError: if a value won't do, or the prefix is another's.
+        """
+        row = network_columns({"prefix": prefix, "mccmnc": mccmnc, "name": name})
+        self._room(len((await self.rows()).networks) + 1)
+        await self._insert("network", row, f"a network with the prefix {row['prefix']}")
+
+    async def import_networks(self, networks: Sequence[dict[str, Value]], replace: bool = False) -> None:
+        """Add networks, or change those whose prefix there is; with ``replace`` all others are removed.
+
+        Raises:
+            SettingError: if there are too many.
+        """
+        known = set() if replace else {one.prefix for one in (await self.rows()).networks}
+        self._room(len(known | {str(row["prefix"]) for row in networks}))
+        rows = [(str(row["prefix"]), str(row["mccmnc"]), str(row["name"])) for row in networks]
+        await self._tables.put_networks(rows, replace)
+
+    async def remove_network(self, prefix: str) -> None:
+        """Remove a prefix; messages that have been accepted keep their network.
+
+        Raises:
+            SettingError: if there is none.
+        """
+        await self._tables.delete("network", (await self.network(prefix)).id)
+
+    async def network(self, prefix: str) -> Network:
+        """Return the row of a prefix; raises as :meth:`remove_network`."""
+        wanted = network_columns({"prefix": prefix})["prefix"]
+        for one in (await self.rows()).networks:
+            if one.prefix == wanted:
+                return one
+        raise SettingError(f"There is no network with the prefix {wanted}.")
+
+    def _room(self, count: int) -> None:
+        if count > MOST_NETWORKS:
+            raise SettingError(f"There may be {MOST_NETWORKS} prefixes at most.")
 
     async def _is_free(self, account_id: Value, code: str, prefix: str) -> None:
         for route in (await self.rows()).routes:

@@ -12,7 +12,7 @@ from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS
 from smsd.services.numbers import DELIVERIES, keyword_of
 from smsd.services.push_urls import METHODS, checked
-from smsd.services.routing import ALPHABETS
+from smsd.services.routing import ALPHABETS, MODES
 from smsd.store.settings import Value
 
 BINDS = ("transmitter", "receiver", "transceiver")
@@ -111,6 +111,8 @@ def channel_columns(columns: dict[str, Value]) -> dict[str, Value]:
     row = dict(columns)
     if "alphabets" in row:
         row["alphabets"] = _words("An alphabet", str(row["alphabets"]), ALPHABETS)
+    if "mode" in row and row["mode"] not in MODES:
+        raise SettingError(f"A mode is one of {', '.join(MODES)}: not {row['mode']!r}.")
     return row
 
 
@@ -135,6 +137,24 @@ def number_columns(columns: dict[str, Value]) -> dict[str, Value]:
             row["url"] = checked(str(row["url"]))
         except ValueError as error:
             raise SettingError(f"{error}: not {row['url']!r}.") from None
+    return row
+
+
+def network_columns(columns: dict[str, Value]) -> dict[str, Value]:
+    """Return a network's columns as they are stored; raises as :func:`account_columns`."""
+    row = dict(columns)
+    if "prefix" in row:
+        row["prefix"] = str(row["prefix"]).removeprefix("+")
+        if not re.fullmatch(r"[1-9][0-9]{0,14}", str(row["prefix"])):
+            raise SettingError(
+                f"A network's prefix has 1 to 15 digits, the first not 0: not {row['prefix']!r}."
+            )
+    if "mccmnc" in row and not re.fullmatch(r"[0-9]{5,6}", str(row["mccmnc"])):
+        raise SettingError(
+            f"An MCC has three digits, the MNC behind it two or three, such as 21910: not {row['mccmnc']!r}."
+        )
+    if "name" in row and not re.fullmatch(r"[^\x00-\x1f\x7f]{0,64}", str(row["name"])):
+        raise SettingError(f"A network's name has up to 64 characters: not {row['name']!r}.")
     return row
 
 

@@ -10,7 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.accounts import Accounts
+from smsd.services.admission import Admission
 from smsd.services.backlog import Backlog
+from smsd.services.channel_states import ChannelStates
 from smsd.services.charging import Charging
 from smsd.services.client_ids import ClientIds
 from smsd.services.deadlines import Deadlines
@@ -20,18 +22,32 @@ from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
+from smsd.services.links import Links, ShortLinks
+from smsd.services.logs import LogReading
+from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
 from smsd.services.reports import Reports
+from smsd.services.retention import Removal, Remover, Retention, removers
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
 from smsd.services.submission import Submission
 from smsd.services.tracking import Tracking
+from smsd.store.channel_states import ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
+from smsd.store.links import LinkChanges, LinkRows
+from smsd.store.logs import Logs
 from smsd.store.messages import Messages
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
+from smsd.store.received_logs import ReceivedLogs
+from smsd.store.retention import RetentionRows
+
+AS_EVER = Retention()
+"""How long things are kept unless the configuration says otherwise."""
+
+NO_LINKS = ShortLinks()
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -54,6 +70,8 @@ class Core:
         clock: IReactorTime,
         in_thread: Callable[..., Deferred[Any]],
         bounds: Bounds,
+        retention: Retention = AS_EVER,
+        short_links: ShortLinks = NO_LINKS,
     ) -> None:
         """Join the services; nothing is read or written yet. Slow calls run with ``in_thread``."""
         self.clock = clock
@@ -62,9 +80,10 @@ class Core:
         self.settings = Settings(engine, clock)
         self.ids = MessageIds(clock)
         self.accounts = Accounts(in_thread)
-        self.guard = Guard(clock)
+        self.admission = Admission(self.accounts, Guard(clock), clock)
         self.client_ids = ClientIds(self.messages, self.journal)
         self.routing = Routing()
+        self.networks = Networks()
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), clock)
         self.journal.debited = self.charging.debited
@@ -73,6 +92,11 @@ class Core:
         self.reports = Reports(
             self.journal, self.messages, self.deliveries, self.pushing, self.backlog, self.ids, clock
         )
+        self.link_rows = LinkRows(engine)
+        self.links = Links(
+            self.link_rows, LinkChanges(self.journal), self.pushing, self.ids, clock, short_links
+        )
+        self.reports.ended = self.links.ended
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
         self.dispatch = Dispatch(
             self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
@@ -85,6 +109,7 @@ class Core:
             self.backlog,
             self.charging,
             self.pushing,
+            self.networks,
             clock,
         )
         self.gathering = Gathering(
@@ -94,9 +119,23 @@ class Core:
         self.inbox = Inbox(
             self.received, ReceivedChanges(self.journal), self.deliveries, self.pushing, self.ids, clock
         )
+        self.channel_states = ChannelStates(ChannelStateRows(engine), clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
-        users = (self.accounts, self.routing, self.charging, self.deliveries, self.inbox, self.pushing)
-        for user in users:
+        self.logs = LogReading(Logs(engine), ReceivedLogs(engine), clock, retention.logs)
+        self.removers = [
+            *removers(RetentionRows(engine), retention),
+            Remover("tracked messages", self.links.remove_old),
+        ]
+        self.removal = Removal(self.removers, clock)
+        for user in (
+            self.accounts,
+            self.routing,
+            self.networks,
+            self.charging,
+            self.deliveries,
+            self.inbox,
+            self.pushing,
+        ):
             self.settings.use(user.apply)
 
     async def resume(self) -> None:
@@ -105,7 +144,8 @@ class Core:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        self.ids.newest = max(await self.messages.newest_id(), await self.received.newest_id())
+        tables = (self.messages, self.received, self.link_rows)
+        self.ids.newest = max([await table.newest_id() for table in tables])
         await self.backlog.resume()
         await self.charging.resume()
         await self.gathering.resume(self.messages)

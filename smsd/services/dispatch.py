@@ -63,12 +63,20 @@ class Outbox:
         """How many messages the operator has taken without that being on disk; a crash sends them again."""
         self._wake: Callable[[], None] | None = None
         self._waking = False
+        self._suspended = False
 
     def attach(self, wake: Callable[[], None] | None) -> None:
         """Call ``wake`` whenever messages wait and none did; ``None`` lets them wait."""
         self._wake = wake
         if wake is not None:
             wake()
+
+    def suspend(self, suspended: bool) -> None:
+        """Give the channel nothing for the time being, or again what waits."""
+        if suspended is not self._suspended:
+            self._suspended = suspended
+            if not suspended:
+                self._wake_soon()
 
     def offer(self, message: Message) -> None:
         """Add a message that has just been stored."""
@@ -81,7 +89,7 @@ class Outbox:
 
     def take(self) -> Message | None:
         """Return the next message to send, each account's in its turn, or ``None``."""
-        while self._turns:
+        while self._turns and not self._suspended:
             account_id = self._turns[0]
             for window in self._windows[account_id].values():
                 message = window.take()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from ipaddress import IPv6Address, ip_address
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
+
+from smsd.peer import subscriber
 
 PATIENT, SLOWEST = 3, 16.0
 """How many wrong passwords cost nothing; each further one costs twice the seconds, up to so many."""
@@ -57,7 +58,7 @@ class Guard:
         Raises:
             Banned: if it may not now.
         """
-        known = self._addresses.get(_network(address))
+        known = self._addresses.get(subscriber(address))
         if known is None:
             return
         now = self._clock.seconds()
@@ -71,7 +72,7 @@ class Guard:
     def wrong(self, address: str, name: str) -> float:
         """Take note of a wrong password; return the seconds for which the answer should wait."""
         now = self._clock.seconds()
-        network = _network(address)
+        network = subscriber(address)
         known = self._addresses.get(network) or _Address({})
         self._addresses[network] = known
         self._addresses.move_to_end(network)
@@ -89,19 +90,6 @@ class Guard:
 
     def right(self, address: str, name: str) -> None:
         """Forget the wrong passwords for a name from here, now that the right one has come."""
-        known = self._addresses.get(_network(address))
+        known = self._addresses.get(subscriber(address))
         if known is not None:
             known.names.pop(name, None)
-
-
-def _network(address: str) -> str:
-    """Return what counts as one address: of IPv6, the 64 bits that one subscriber has."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)

@@ -51,6 +51,8 @@ class Reports:
         self._backlog = backlog
         self._ids = ids
         self._clock = clock
+        self.ended: Callable[[Message, int, float], None] = _unheard
+        """Is told the status that a message may end with, and when, before that goes to disk."""
         deliveries.add_kind(
             Kind(
                 Message,
@@ -90,6 +92,7 @@ class Reports:
         push = report_push(message, done_at) if report == Report.PUSH else None
         if push is not None:
             self._journal.change(*storing(push))
+        self.ended(message, status, done_at)
 
     def waiting(self, message: Message, error: int) -> None:
         """Tell a client who asked for it that a message is not delivered yet, for a reason that may pass."""
@@ -106,6 +109,10 @@ class Reports:
     ) -> list[Message]:
         """Return final messages that the account has not fetched yet; each is given once."""
         return await self._messages.fetch(account_id, bulk_ids, ids, limit, self._clock.seconds())
+
+
+def _unheard(message: Message, status: int, done_at: float) -> None:
+    """Nobody asks how messages end."""
 
 
 async def _none(account_id: int, limit: int) -> list[Notice]:

@@ -10,6 +10,10 @@ from smsd.store.settings import Route, Rows
 ALPHABETS = {"gsm7": Alphabet.GSM7, "latin1": Alphabet.LATIN1, "ucs2": Alphabet.UCS2}
 """The alphabets that a channel may have, by the names that its row has for them."""
 
+NORMAL, SUSPENDED, DRAINING = "normal", "suspended", "draining"
+MODES = (NORMAL, SUSPENDED, DRAINING)
+"""What a channel may do: all; only keep what it is given; or only send what it has."""
+
 Table = tuple[int | None, str]
 """An account, or ``None`` for all, and a route code, or nothing."""
 
@@ -56,7 +60,9 @@ class Routing:
             for key, table in tables.items()
         }
         self._codings = {channel.id: codings(channel.alphabets) for channel in rows.channels}
-        self._enabled = frozenset(channel.id for channel in rows.channels if channel.enabled)
+        self._enabled = frozenset(
+            channel.id for channel in rows.channels if channel.enabled and channel.mode != DRAINING
+        )
 
     def find(self, account_id: int, destination: str, code: str = "") -> Route | None:
         """Return the route that a destination, E.164 digits, takes for an account and a route code."""
@@ -67,7 +73,7 @@ class Routing:
         return (account_id, code) in self._tables or (None, code) in self._tables
 
     def enabled(self, channel_id: int) -> bool:
-        """Tell whether a channel takes messages: those for a disabled one are refused, not kept."""
+        """Tell whether a channel takes new messages: a disabled or draining one does not, and keeps none."""
         return channel_id in self._enabled
 
     def codings(self, channel_id: int) -> Codings:

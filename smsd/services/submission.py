@@ -13,6 +13,7 @@ from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough
 from smsd.services.dispatch import Dispatch
 from smsd.services.ids import MessageIds
+from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
 from smsd.services.routing import Routing
 from smsd.services.statuses import (
@@ -30,6 +31,7 @@ from smsd.sms.coding import Encoded
 from smsd.sms.segments import MOST_SEGMENTS, TooLong, count
 from smsd.store.batch import Submitter
 from smsd.store.journal import Journal
+from smsd.store.links import Tracked, changes_of
 from smsd.store.messages import Content, Message, Report, State
 from smsd.store.pushes import Push, report_push, storing
 from smsd.store.settings import Account, Route
@@ -65,6 +67,8 @@ class Request(NamedTuple):
     """The client's own id for the message, which no other message of the account has."""
     refusal: int = MESSAGE_ACCEPTED
     """What its client's edge has found wrong with its id or its octets, as a status."""
+    tracked: Tracked | None = None
+    """What is to be counted of it, if anything."""
 
 
 class Submission:
@@ -83,8 +87,10 @@ class Submission:
         backlog: Backlog,
         charging: Charging,
         pushing: Pushing,
+        networks: Networks,
         clock: IReactorTime,
     ) -> None:
+        self._networks = networks
         self._routing = routing
         self._ids = ids
         self._journal = journal
@@ -120,7 +126,7 @@ class Submission:
         cost = self.reserve(message)
         storing = Queueing(self._dispatch, self._backlog, self._charging, cost, submitter)
         try:
-            self._journal.accept(message, storing, cost)
+            self._journal.accept(message, storing, cost, *changes_of(message, request.tracked))
         except Exception:
             self._charging.release(message.account_id, cost)
             raise
@@ -187,6 +193,8 @@ class Submission:
         )
         message.origin = request.origin
         message.client_id = request.client_id
+        if number is not None:
+            message.network = self._networks.of(number)
         if refusal != MESSAGE_ACCEPTED:
             raise self._refused(message, refusal)
         return message

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
-from smsd.peer import Peer
 from smsd.services.routing import Routing
 from smsd.smpp import status
 from smsd.smpp.pdu import INTERFACE_VERSION, Bind, BindReceiver, BindTransmitter
@@ -54,7 +51,7 @@ def service(pdu: Bind) -> Service:
     return Service(route_code=match[1]) if match else Service()
 
 
-def check(pdu: Bind, wanted: Service, account: Account, peer: Peer, routing: Routing) -> None:
+def check(pdu: Bind, wanted: Service, account: Account, routing: Routing) -> None:
     """See whether an account may bind like this.
 
     Raises:
@@ -63,13 +60,6 @@ def check(pdu: Bind, wanted: Service, account: Account, peer: Peer, routing: Rou
     kind = _kind(pdu)
     if kind not in account.binds.split():
         raise BindRefused(status.ESME_RBINDFAIL, f"may not bind as a {kind}")
-    if account.addresses and not _within(account.addresses, peer.address):
-        raise BindRefused(status.ESME_RBINDFAIL, "may not bind from this address")
-    if account.tls and not peer.secure:
-        raise BindRefused(status.ESME_RBINDFAIL, "must bind over TLS")
-    if account.certificate and account.certificate != peer.name:
-        shown = f"the certificate of {peer.name}" if peer.name else "no certificate"
-        raise BindRefused(status.ESME_RBINDFAIL, f"has {shown}, not that of {account.certificate}")
     if wanted.route_code and not routing.has_code(account.id, wanted.route_code):
         raise BindRefused(
             status.ESME_RINVSYSTYP, f"asks for route {wanted.route_code}, which it doesn't have"
@@ -80,18 +70,3 @@ def _kind(pdu: Bind) -> str:
     if isinstance(pdu, BindTransmitter):
         return "transmitter"
     return "receiver" if isinstance(pdu, BindReceiver) else "transceiver"
-
-
-def _within(networks: str, address: str) -> bool:
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False  # A Unix socket has none.
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return any(parsed in network for network in _networks(networks))
-
-
-@lru_cache
-def _networks(networks: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(one) for one in networks.split())

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from smsd.peer import Peer, peer_of
 from smsd.services.accounts import UnknownAccount, WrongPassword
+from smsd.services.admission import NotAdmitted
 from smsd.services.backlog import OverRate, QueueFull
 from smsd.services.deliveries import Outcome
 from smsd.services.guard import Banned
@@ -261,19 +261,18 @@ class Connection(SessionProtocol):
         self._service = service(pdu)
         name = pdu.system_id.decode("latin-1")
         try:
-            core.guard.check(peer.address, name)
-            account = await core.accounts.authenticate(name, pdu.password.decode("latin-1"))
+            account = await core.admission.admit(name, pdu.password.decode("latin-1"), peer)
         except Banned:
             raise BindRefused(status.ESME_RBINDFAIL, "had too many wrong passwords lately") from None
-        except (UnknownAccount, WrongPassword) as wrong:
-            await deferLater(self.clock, core.guard.wrong(peer.address, name))
-            if isinstance(wrong, UnknownAccount):
-                raise BindRefused(status.ESME_RINVSYSID, "has no account") from None
+        except UnknownAccount:
+            raise BindRefused(status.ESME_RINVSYSID, "has no account") from None
+        except WrongPassword:
             raise BindRefused(status.ESME_RINVPASWD, "has a wrong password") from None
-        core.guard.right(peer.address, name)
+        except NotAdmitted as reason:
+            raise BindRefused(status.ESME_RBINDFAIL, str(reason)) from None
         if self.session.state is not State.OPEN or self.closing_at is not None:
             return None  # The client has gone, or was given up, meanwhile.
-        check(pdu, self._service, account, peer, core.routing)
+        check(pdu, self._service, account, core.routing)
         if self._listener.sessions(account.id) >= account.sessions:
             raise BindRefused(status.ESME_RBINDFAIL, f"has {account.sessions} sessions already")
         return account

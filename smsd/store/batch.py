@@ -8,21 +8,26 @@ from typing import Any, Protocol
 import msgspec
 
 from smsd.store.engine import Call, Query, Row
+from smsd.store.links import CHANGES as CHANGES_OF_TRACKED
+from smsd.store.links import LINK, TRACKED, UNTRACKED
+from smsd.store.logs import LOG_AT, SLOT, STATUS_GROUP
 from smsd.store.messages import Message
 from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
 
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
-    " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id)"
+    " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
+    " log_at, slot, status_group)"
     " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
-    " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id"
+    " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
+    f" {LOG_AT}, {LOG_AT} / {SLOT}, CASE WHEN state < 4 THEN 1 ELSE {STATUS_GROUP} END"
     " FROM {rows} AS r WHERE true"
     " ON CONFLICT (id) DO NOTHING",
     "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
     " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8, "
     " done_at float8, status smallint, report smallint, price text, content text,"
-    " client_id text",
+    " client_id text, network text",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
 """Stores a long message with its first part; every part brings it until it is known to be there."""
@@ -64,8 +69,8 @@ POSTPONED = Query(
     "id bigint, due_at float8, attempts int, error int",
 )
 FINAL = Query(
-    "UPDATE message SET state = 4, status = r.status, error = r.error, done_at = r.done_at,"
-    " report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
+    f"UPDATE message SET state = 4, status = r.status, status_group = {STATUS_GROUP},"
+    " error = r.error, done_at = r.done_at, report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
     " FROM {rows} AS r WHERE message.id = r.id AND message.state < 4 RETURNING message.id",
     "id bigint, status smallint, error int, done_at float8, report smallint, sent_at float8",
 )
@@ -84,7 +89,7 @@ DEBIT = Query(
     " WHERE credit.account_id = r.account_id RETURNING credit.account_id, credit.micros",
     "account_id bigint, micros bigint",
 )
-"""Takes what new messages cost: of the batch's changes it goes with the message that it has the key of."""
+"""Takes what new messages cost."""
 REFUND = Query(
     "UPDATE credit SET micros = credit.micros + r.micros"
     " FROM (SELECT one.account_id, sum(one.micros) AS micros FROM {rows} AS one"
@@ -96,8 +101,11 @@ REFUND = Query(
 ORDER = (
     REFUND,
     VOID,
+    UNTRACKED,
     ACCEPT,
     DEBIT,
+    TRACKED,
+    LINK,
     BEGUN,
     FRAGMENT,
     GATHERED,
@@ -109,10 +117,13 @@ ORDER = (
     FINAL,
     REPORTED,
     SET_ASIDE,
+    *CHANGES_OF_TRACKED,
     *CHANGES_OF_RECEIVED,
     *CHANGES_OF_PUSHES,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
+COMPANIONS = (DEBIT, TRACKED, LINK)
+"""What goes with a new message, is stored with it and refused with it: its id begins their keys."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -137,7 +148,7 @@ class Batch:
         self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
 
     def __len__(self) -> int:
-        return sum(len(rows) for query, rows in self.changes.items() if query is not DEBIT)
+        return sum(len(rows) for query, rows in self.changes.items() if query not in COMPANIONS)
 
     def calls(self) -> list[Call]:
         """Return the batch as the calls of one transaction."""
@@ -146,13 +157,15 @@ class Batch:
     def halves(self) -> tuple[Batch, Batch]:
         """Divide the batch."""
         first, second = Batch(), Batch()
-        changes = [(query, key) for query in ORDER if query is not DEBIT for key in self.changes[query]]
+        changes = [(query, key) for query in ORDER if query not in COMPANIONS for key in self.changes[query]]
         for position, (query, key) in enumerate(changes):
             half = first if position < len(changes) // 2 else second
             half.changes[query][key] = self.changes[query][key]
-        for key, row in self.changes[DEBIT].items():
-            half = first if key in first.changes[ACCEPT] or key in first.changes[GATHERED] else second
-            half.changes[DEBIT][key] = row
+        for query in COMPANIONS:
+            for key, row in self.changes[query].items():
+                message_id = key[0] if isinstance(key, tuple) else key
+                with_first = message_id in first.changes[ACCEPT] or message_id in first.changes[GATHERED]
+                (first if with_first else second).changes[query][key] = row
         for half in (first, second):
             half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
         for entry in self.after:
@@ -193,6 +206,7 @@ def accepted_row(message: Message) -> Row:
         message.price,
         encode_content(message),
         message.client_id,
+        message.network,
     )
 
 

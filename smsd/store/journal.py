@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from smsd.store.batch import (
     ACCEPT,
     BEGUN,
+    COMPANIONS,
     DEBIT,
     ENDED,
     FINAL,
@@ -38,6 +39,7 @@ from smsd.store.batch import (
     encode_content,
 )
 from smsd.store.engine import Change, Engine, Query, Row, StoreRefused, StoreUnavailable
+from smsd.store.links import TRACKED, UNTRACKED
 from smsd.store.messages import Message
 from smsd.store.received import ARRIVED, NEVER_ARRIVED
 
@@ -46,7 +48,7 @@ AT_ONCE = 1000
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
-REFUSED = {ACCEPT: VOID, ARRIVED: NEVER_ARRIVED}
+REFUSED = {ACCEPT: VOID, TRACKED: UNTRACKED, ARRIVED: NEVER_ARRIVED}
 """What is refused while the database is away, and how it is taken back, should it be there."""
 MISHAP = "A change was stored, but what follows from it failed"
 """Logged when a callback fails: it harms no one else in the batch."""
@@ -72,6 +74,8 @@ class Journal:
         self._limit = limit
         self.debited: Callable[[list[Row]], None] = _unheard
         """Is told what a transaction has left of accounts' credit, as (account, micros)."""
+        self.heard: dict[Query, Callable[[list[Row]], None]] = {}
+        """Who else is told the rows that changes of a kind give back, before what comes after these."""
         self._gathering = Batch()
         self._queue: deque[Batch] = deque()  # Later batches, of new messages alone.
         self._intake = self._gathering  # The last of them all.
@@ -325,6 +329,8 @@ class Journal:
         for call, rows in zip(calls, results, strict=True):
             if call.query is DEBIT or call.query is REFUND:
                 self.debited(rows)
+            elif call.query in self.heard:
+                self.heard[call.query](rows)
         made_final = {
             id for call, rows in zip(calls, results, strict=True) if call.query is FINAL for (id,) in rows
         }
@@ -344,7 +350,7 @@ class Journal:
         refused = {void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()}
         debited = batch.changes[DEBIT]
         refused[REFUND] = {id: (id, *debited[id]) for id in batch.changes[ACCEPT] if id in debited}
-        for query in (*REFUSED, DEBIT, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
+        for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
             batch.changes[query] = {}
         later = self._gathering
         for query, rows in batch.changes.items():

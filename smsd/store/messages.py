@@ -79,6 +79,8 @@ class Content(msgspec.Struct, array_like=True):
     callback_data: str = ""
     """What the client wants to find in the report."""
     notify: Notify | None = None
+    tracked: bool = False
+    """Whether its clicks and conversions are counted, and so its delivery."""
 
 
 class Message(msgspec.Struct):
@@ -106,6 +108,8 @@ class Message(msgspec.Struct):
     content: Content
     client_id: str | None = None
     """The client's own id for it, if it has given one: no other message of the account has that."""
+    network: str = ""
+    """The destination's MCC and MNC, if they are known."""
     taken: dict[int, str] | None = None
     """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
     ended: dict[int, tuple[int, int]] | None = None
@@ -132,7 +136,8 @@ class Segment(msgspec.Struct):
 
 COLUMNS = (
     "id, account_id, channel_id, state, priority, bulk_id, source, destination, segments, accepted_at,"
-    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id"
+    " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id,"
+    " network"
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 
@@ -190,6 +195,7 @@ RETRY = Query(
     f"UPDATE message SET report = {int(Report.RECEIPT)}"
     f" WHERE state = 4 AND report > 0 AND report = {int(Report.SET_ASIDE)} RETURNING id"
 )
+QUEUED_BY_CHANNEL = Query("SELECT channel_id, count(*) FROM message WHERE state = 2 GROUP BY channel_id")
 WAITING = Query("SELECT count(*) FROM message WHERE channel_id = ? AND state IN (0, 1, 2)")
 
 BY_ID = Query(f"SELECT {_QUALIFIED} FROM {{rows}} AS r JOIN message m ON m.id = r.id", "id bigint")
@@ -214,10 +220,18 @@ def message_of(row: Row) -> Message:
     return message
 
 
-def named(ids: Sequence[str]) -> tuple[str, list[object]]:
-    """Return the condition that a message has one of these ids, its client's or our own, and its values."""
-    own = [int(one) for one in ids if _id(one)] or [0]  # No message has the id 0.
-    condition = f"(id IN ({','.join('?' * len(own))}) OR client_id IN ({','.join('?' * len(ids))}))"
+def own_ids(ids: Sequence[str]) -> list[int]:
+    """Return those of these ids that may be our own; at least one."""
+    return [int(one) for one in ids if _id(one)] or [0]  # No message has the id 0.
+
+
+def named(ids: Sequence[str], column: str = "id") -> tuple[str, list[object]]:
+    """Return the condition that a message has one of these ids, its client's or our own, and its values.
+
+    Our own is in ``column``, the client's in ``client_id``.
+    """
+    own = own_ids(ids)
+    condition = f"({column} IN ({','.join('?' * len(own))}) OR client_id IN ({','.join('?' * len(ids))}))"
     return condition, [*own, *ids]
 
 
@@ -347,3 +361,7 @@ class Messages:
         """Return how many messages have still to be sent on a channel."""
         ((count,),) = await self._engine.read(Call(WAITING, (channel_id,)))
         return int(count)
+
+    async def waiting_by_channel(self) -> dict[int, int]:
+        """Return how many messages are queued for each channel."""
+        return dict(await self._engine.read(Call(QUEUED_BY_CHANNEL)))

@@ -15,7 +15,8 @@ import msgspec
 
 from smsd.store import received
 from smsd.store.engine import Call, Change, Engine, Query, Row
-from smsd.store.messages import Message, Messages, Report
+from smsd.store.links import Click, LinkRows
+from smsd.store.messages import Message, Messages, Notify, Report
 from smsd.store.received import Received, ReceivedMessages
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Kind(IntEnum):
     REPORT = 1
     INTERMEDIATE = 2
     RECEIVED = 3
+    CLICK = 4
 
 
 class Form(IntEnum):
@@ -59,7 +61,7 @@ class Push(msgspec.Struct):
     attempts: int
     due_at: float
     failure: str = ""
-    item: Message | Received | None = None
+    item: Message | Received | Click | None = None
     """What it is about; ``None`` if that is no longer there."""
 
 
@@ -126,7 +128,7 @@ WAITING = Query(
 
 PUSH = Query(
     f"INSERT INTO push ({COLUMNS}) SELECT {COLUMNS} FROM {{rows}} AS r"
-    f" WHERE r.kind = {int(Kind.INTERMEDIATE)}"
+    f" WHERE r.kind IN ({int(Kind.INTERMEDIATE)}, {int(Kind.CLICK)})"
     f" OR r.kind = {int(Kind.REPORT)} AND EXISTS (SELECT 1 FROM message"
     f" WHERE message.id = r.subject AND message.state = 4 AND message.report = {TO_PUSH})"
     f" OR r.kind = {int(Kind.RECEIVED)} AND EXISTS (SELECT 1 FROM received"
@@ -221,6 +223,24 @@ def received_push(received: Received, url: str, form: Form, now: float) -> Push:
     )
 
 
+def click_push(click: Click, notify: Notify) -> Push:
+    """Return the push of a click; it has the click's id."""
+    return Push(
+        click.id,
+        click.account_id,
+        lane_of(click.account_id, notify.url),
+        Kind.CLICK,
+        click.id,
+        notify.url,
+        Form.XML if notify.xml else Form.JSON,
+        0,
+        click.clicked_at,
+        0,
+        click.clicked_at,
+        item=click,
+    )
+
+
 def _of_message(id: int, kind: Kind, message: Message, error: int, now: float) -> Push:
     notify = message.content.notify
     assert notify is not None
@@ -252,17 +272,21 @@ class Pushes:
         self._engine = engine
         self._messages = Messages(engine)
         self._received = ReceivedMessages(engine)
+        self._links = LinkRows(engine)
 
     async def due(self, lane: int, now: float, limit: int) -> list[Push]:
         """Return pushes of a lane that are due, the oldest first, each with what it is about."""
         found = [Push(*row) for row in await self._engine.read(Call(DUE, (lane, now, limit)))]
-        about_messages = {push.subject for push in found if push.kind != Kind.RECEIVED}
+        about_messages = {push.subject for push in found if push.kind in (Kind.REPORT, Kind.INTERMEDIATE)}
         about_received = {push.subject for push in found if push.kind == Kind.RECEIVED}
-        subjects: dict[int, Message | Received] = {}
+        about_clicks = {push.subject for push in found if push.kind == Kind.CLICK}
+        subjects: dict[int, Message | Received | Click] = {}
         if about_messages:
             subjects |= {one.id: one for one in await self._messages.by_ids(about_messages)}
         if about_received:
             subjects |= {one.id: one for one in await self._received.by_ids(about_received)}
+        if about_clicks:
+            subjects |= {one.id: one for one in await self._links.by_ids(about_clicks)}
         for push in found:
             push.item = subjects.get(push.subject)
         return found
@@ -289,7 +313,8 @@ class Pushes:
             calls.append(Call(CLAIM_RECEIVED, came))
         results = await self._engine.write(*calls) if calls else []
         claimed = {id for rows in results for (id,) in rows}
-        return {push.id for push in pushes if push.kind == Kind.INTERMEDIATE or push.subject in claimed}
+        never_fetched = (Kind.INTERMEDIATE, Kind.CLICK)
+        return {push.id for push in pushes if push.kind in never_fetched or push.subject in claimed}
 
     async def once_more(self, pushes: Sequence[Push]) -> int:
         """Let pushes be made, whether or not they were made before; return how many."""

@@ -232,7 +232,13 @@ class ReceivedChanges:
             StoreUnavailable: if the database can't be written just now.
         """
         self._journal.store(
-            ARRIVED, received.id, _row(received), received, bringer, *along, share=-received.channel_id
+            ARRIVED,
+            received.id,
+            received_row(received),
+            received,
+            bringer,
+            *along,
+            share=-received.channel_id,
         )
 
     def claimed(
@@ -248,7 +254,7 @@ class ReceivedChanges:
         Other changes are made with that.
         """
         if whole is not None:
-            self._journal.change(WHOLE, whole.id, _row(whole))
+            self._journal.change(WHOLE, whole.id, received_row(whole))
         for change in along:
             self._journal.change(*change)
         *others, last = segments
@@ -276,7 +282,8 @@ def received_of(row: Row) -> Received:
     return received
 
 
-def _row(received: Received) -> Row:
+def received_row(received: Received) -> Row:
+    """Return a received message as a row of :data:`ARRIVED`."""
     return (
         received.id,
         received.account_id,

@@ -1,14 +1,21 @@
-"""Settings as rows: accounts, channels, routes and numbers."""
+"""Settings as rows: accounts, channels, routes, numbers and networks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from smsd.store.engine import Call, Engine, Query
 
 Value = int | str | None
+
+NO_NETWORKS = Query("DELETE FROM network")
+NETWORKS = Query(
+    "INSERT INTO network (prefix, mccmnc, name) SELECT prefix, mccmnc, name FROM {rows} AS r WHERE true"
+    " ON CONFLICT (prefix) DO UPDATE SET mccmnc = excluded.mccmnc, name = excluded.name",
+    "prefix text, mccmnc text, name text",
+)
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -45,6 +52,7 @@ class Channel(msgspec.Struct, frozen=True):
     enabled: int
     alphabets: str
     options: str
+    mode: str = "normal"
 
     def __repr__(self) -> str:
         return f"<Channel {self.id} {self.name}>"
@@ -73,6 +81,15 @@ class Number(msgspec.Struct, frozen=True):
     method: str = "GET"
 
 
+class Network(msgspec.Struct, frozen=True):
+    """Which network the numbers with a prefix belong to."""
+
+    id: int
+    prefix: str
+    mccmnc: str
+    name: str
+
+
 class Rows(msgspec.Struct, frozen=True):
     """All settings as they were at one moment."""
 
@@ -80,6 +97,7 @@ class Rows(msgspec.Struct, frozen=True):
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()
     numbers: tuple[Number, ...] = ()
+    networks: tuple[Network, ...] = ()
 
 
 class SettingsTables:
@@ -95,6 +113,7 @@ class SettingsTables:
             tuple(Channel(*row) for row in await self._engine.read(_select("channel", Channel))),
             tuple(Route(*row) for row in await self._engine.read(_select("route", Route))),
             tuple(Number(*row) for row in await self._engine.read(_select("number", Number))),
+            tuple(Network(*row) for row in await self._engine.read(_select("network", Network))),
         )
 
     async def insert(self, table: str, row: Mapping[str, Value]) -> int:
@@ -106,6 +125,11 @@ class SettingsTables:
         sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id"
         (((number,),),) = await self._engine.write(Call(Query(sql), tuple(row.values())), announce=True)
         return int(number)
+
+    async def put_networks(self, rows: Sequence[tuple[str, str, str]], replace: bool) -> None:
+        """Add networks, as (prefix, mccmnc, name), or change those there are; or replace all by them."""
+        calls = [Call(NO_NETWORKS)] if replace else []
+        await self._engine.write(*calls, Call(NETWORKS, rows), announce=True)
 
     async def update(self, table: str, number: int, row: Mapping[str, Value]) -> None:
         """Change columns of a row; raises as :meth:`insert`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from smsd.cli import channels
 from smsd.smpp import status
 from smsd.smpp.pdu import BindReceiver, BindTransmitter
 from smsd.smpp.status import ESME_ROK
@@ -78,18 +79,42 @@ def test_a_channel_is_added_listed_changed_and_removed(stack: Stack, smsd: Comma
     smsd("channel", "add", "acme-1", ENDPOINT, "system_id=me", "password=s3cret", "window=20", "bind=pair")
     smsd("channel", "add", "play", "--kind", "simulator", "delay=0.5")
     listed = smsd("channel", "list").output.splitlines()
-    assert listed[0].split() == ["NAME", "KIND", "ENABLED", "ALPHABETS", "OPTIONS"]
+    assert listed[0].split() == ["NAME", "KIND", "STATE", "WAITING", "ALPHABETS", "OPTIONS"]
     assert listed[2] == (
-        "acme-1    smpp       yes      gsm7,latin1,ucs2"
+        "acme-1    smpp       not running  0        gsm7,latin1,ucs2"
         f"  {ENDPOINT} system_id=me password=… bind=pair window=20"
     )
-    assert listed[3] == "play      simulator  yes      gsm7,latin1,ucs2  delay=0.5"
+    assert listed[3] == "play      simulator  not running  0        gsm7,latin1,ucs2  delay=0.5"
     assert "s3cret" not in "".join(listed)
     smsd("channel", "set", "acme-1", "window=5", "password=")
     assert (
         smsd("channel", "list").output.splitlines()[2].endswith(f"{ENDPOINT} system_id=me bind=pair window=5")
     )
     assert smsd("channel", "remove", "play").output == "Channel play is removed.\n"
+
+
+def test_the_list_of_channels_says_how_each_is(
+    stack: Stack, smsd: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> str:
+        stack.wait(6)
+        return smsd("channel", "list").output.splitlines()[1]
+
+    monkeypatch.setattr(channels, "time", stack.network.seconds)
+    assert "  up 1/1 since 2026-01-02 03:04:05 UTC  0  " in shown()
+    assert smsd("channel", "suspend", "operator").output == "Channel operator is suspended.\n"
+    stack.wait(0.4)
+    stack.esme().submit()
+    assert "  suspended, up 1/1 since 2026-01-02 03:04:05 UTC  1  " in shown()
+    assert smsd("channel", "drain", "operator").output == "Channel operator is draining.\n"
+    assert "  draining, up 1/1 since" in shown()
+    assert smsd("channel", "resume", "operator").output == "Channel operator is normal.\n"
+    stack.network.ports.clear()
+    stack.smsc.link.transport.loseConnection()
+    assert "  down since 2026-01-02 03:04:2" in shown()
+    assert ": It can't connect: Connection was refused" in shown()
+    smsd("channel", "set", "operator", "--disabled")
+    assert "  disabled  " in shown()
 
 
 def test_a_route_is_added_listed_changed_and_removed(stack: Stack, smsd: Command) -> None:

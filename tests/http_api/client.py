@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from smsd.http_api.site import site
+from smsd.http_api.site import ApiSite, Limits, Serving, site
 from tests.peers import PASSWORD, Stack, Transport
 
 BODY = 10_000
@@ -83,16 +83,21 @@ def basic(name: str, password: str) -> str:
 class Client:
     """A client of a stack's API."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, served: ApiSite | None = None, **limits: Any) -> None:
+        """Use the stack's API, unless another site is named."""
         self.stack = stack
-        self._site = site(stack.api, BODY)
-        self._site.reactor = stack.network
+        self.site = served or site(stack.api, Limits(**{"body": BODY} | limits), stack.network)
+        self.serving = Serving(self.site)
+        self.serving.startService()
 
-    def connect(self) -> Wire:
-        """Return a new connection."""
+    def connect(self, host: str = "192.0.2.1") -> Wire:
+        """Return a new connection from an address."""
         wire = Wire()
-        server = self._site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 4711))
-        self.stack.network.join(wire, server)
+        address = IPv4Address("TCP", host, 4711)
+        server = self.site.buildProtocol(address)
+        assert server is not None, "no connection is taken"
+        pump = self.stack.network.join(wire, server)
+        pump.serverIO.peerAddress = address
         self.stack.settle()
         return wire
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from smsd.http_api.site import Limits
 from smsd.smpp.pdu import SubmitSm
 from smsd.smpp.times import relative
 from smsd.sms.coding import decode
@@ -193,7 +194,7 @@ def test_what_is_wrong_is_named_by_its_path(client: Client, message: dict[str, A
 def test_of_a_thousand_destinations_the_wrong_ones_are_refused_in_their_places(client: Client) -> None:
     wrong = {7, 400, 999}
     destinations = [{"to": "nobody" if number in wrong else f"4179{number:07d}"} for number in range(1000)]
-    client._site.body = 1_000_000
+    client.site.limits = Limits(1_000_000)
     answers = advanced(client, destinations=destinations)["messages"]
     names = [answer["status"]["name"] for answer in answers]
     assert {number for number, name in enumerate(names) if name == "REJECTED_DESTINATION"} == wrong

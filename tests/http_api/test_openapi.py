@@ -20,7 +20,7 @@ from smsd.http_api.openapi import described
 from smsd.http_api.requests import FullTexts
 from smsd.http_api.schemas import Schemas, example
 from smsd.http_api.vocabulary import TERMS, term
-from smsd.services.guard import Banned
+from smsd.services.guard import Banned, Guard
 from smsd.store.engine import StoreUnavailable
 from tests.http_api.client import BODY, Client
 from tests.http_api.contract import JSON, XML, Contract, Operation
@@ -355,7 +355,7 @@ def test_who_has_to_wait_is_told_so_as_described(
     def banned(*_: object) -> None:
         raise Banned("192.0.2.1", 7)
 
-    monkeypatch.setattr(client.stack.core.guard, "check", banned)
+    monkeypatch.setattr(Guard, "check", banned)
     for operation in contract.operations():
         answer = operation.request(client)
         contract.check(operation, answer)
@@ -365,7 +365,7 @@ def test_who_has_to_wait_is_told_so_as_described(
 def test_a_mistake_of_ours_is_answered_as_described(
     client: Client, contract: Contract, logged_failures: list[type[BaseException]]
 ) -> None:
-    client.stack.core.accounts = None  # type: ignore[assignment]
+    client.stack.core.admission = None  # type: ignore[assignment]
     for operation in contract.operations():
         answer = operation.request(client)
         contract.check(operation, answer)

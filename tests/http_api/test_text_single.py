@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from smsd.http_api.site import Limits
 from smsd.store.engine import StoreUnavailable
 from tests.http_api.client import Client, octets
 from tests.peers import Stack, result, submit_sm
@@ -152,7 +153,7 @@ def test_a_long_text_says_how_many_segments_it_takes_and_is_one_message(stack: S
 
 def test_a_text_that_is_too_long_is_refused(stack: Stack) -> None:
     client = Client(stack)
-    client._site.body = 1_000_000
+    client.site.limits = Limits(1_000_000)
     (message,) = client.send(to="41793026727", text="x" * (153 * 255 + 1)).json["messages"]
     assert message["status"]["name"] == "REJECTED_MESSAGE_TOO_LONG"
     assert message["smsCount"] == 256
@@ -216,7 +217,7 @@ def test_a_body_that_is_not_understood_is_a_bad_request(
 
 def test_a_thousand_destinations_are_the_most(stack: Stack) -> None:
     client = Client(stack)
-    client._site.body = 100_000
+    client.site.limits = Limits(100_000)
     answer = client.send(to=["41793026727"] * 1001, text="x")
     assert answer.error == (400, "BAD_REQUEST", "[to : Number of destinations is limited to 1000.]")
     assert stack.rows("SELECT count(*) FROM message") == [(0,)]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from smsd.http_api.errors import ApiError
 from smsd.http_api.formats import JSON, XML
 from smsd.http_api.requests import FullTexts, Text, Texts
+from smsd.http_api.site import Limits
 from tests.http_api.client import Answer, Client
 from tests.peers import Stack
 
@@ -129,7 +130,7 @@ def test_who_wants_neither_is_told_so(client: Client) -> None:
     ],
 )
 def test_what_is_dangerous_or_no_xml_is_refused(client: Client, body: str) -> None:
-    client._site.body = 1_000_000
+    client.site.limits = Limits(1_000_000)
     answer = client.request(
         "POST", "/sms/1/text/single", body.encode(), headers={"Content-Type": "application/xml"}
     )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.logger import capturedLogs
 
-from smsd.http_api.site import IDLE, site
+from smsd.http_api.site import Limits as HttpLimits
+from smsd.http_api.site import Serving, site
 from smsd.ports.proxy import V2_SIGNATURE, Header, NoHeader, ProxiedFactory, read_header
 from smsd.ports.tls import Credentials, TlsFactory, TlsFiles
 from smsd.smpp.pdu import EnquireLink, EnquireLinkResp
@@ -218,11 +219,11 @@ def test_a_header_that_does_not_end_is_dropped_as_a_client_that_does_not_bind(
 
 
 def test_a_header_that_does_not_end_is_dropped_as_an_idle_http_client(stack: Stack) -> None:
-    web = site(stack.api, 1000)
-    web.reactor = stack.network
+    web = site(stack.api, HttpLimits(), stack.network)
+    Serving(web).startService()
     wire = connect(stack.network, ProxiedFactory(web))
     wire.transport.write(V1[:20])
-    stack.wait(IDLE + 1)
+    stack.wait(HttpLimits().idle + 1)
     assert not wire.open
 
 

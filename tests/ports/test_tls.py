@@ -13,7 +13,8 @@ import pytest
 from twisted.internet import ssl
 from twisted.logger import capturedLogs
 
-from smsd.http_api.site import IDLE, site
+from smsd.http_api.site import Limits as HttpLimits
+from smsd.http_api.site import Serving, site
 from smsd.ports.tls import Credentials, TlsFactory, TlsFiles, Unusable
 from smsd.smpp.session import Limits
 from tests.certificates import Authority, Signed, replace
@@ -329,12 +330,12 @@ def test_a_handshake_that_does_not_end_is_dropped_as_a_client_that_does_not_bind
 def test_a_handshake_that_does_not_end_is_dropped_as_an_idle_http_client(
     stack: Stack, tmp_path: Path, octets: int
 ) -> None:
-    web = site(stack.api, 1000)
-    web.reactor = stack.network
+    web = site(stack.api, HttpLimits(), stack.network)
+    Serving(web).startService()
     wire = connect(stack.network, TlsFactory(credentials(tmp_path), web, stack.network))
     begun = hello(stack.network)
     wire.transport.write(begun[:octets])
-    stack.wait(IDLE - 2)
+    stack.wait(HttpLimits().idle - 2)
     assert wire.open
     wire.transport.write(begun[octets : octets + 1])
     stack.wait(5)

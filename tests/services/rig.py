@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds, Core
 from smsd.services.dispatch import Outbox
+from smsd.services.links import ShortLinks
 from smsd.services.statuses import DELIVERED_TO_HANDSET
 from smsd.services.submission import Request
 from smsd.services.tracking import Outcome
@@ -21,6 +22,8 @@ from tests.stores import Submitter, Wayward, at_once, clock_at_noon, content, re
 
 SIZE = 8
 """How many messages an account and channel have in memory here."""
+BASE = "https://s.test/"
+"""What short links begin with."""
 DELIVERED = Outcome(DELIVERED_TO_HANDSET, 0)
 UNDELIVERED = Outcome(9, 1)
 
@@ -61,7 +64,13 @@ class Node:
         self.clock = clock or clock_at_noon()
         self._at_once = at_once(path, self.clock)
         self.engine = Wayward(self._at_once)
-        self.core = Core(self.engine, self.clock, lambda *_: Deferred(), Bounds(10_000, SIZE, SIZE))
+        self.core = Core(
+            self.engine,
+            self.clock,
+            lambda *_: Deferred(),
+            Bounds(10_000, SIZE, SIZE),
+            short_links=ShortLinks(BASE),
+        )
         rows = Rows(
             (account(),),
             (channel(), channel(2, "other")),

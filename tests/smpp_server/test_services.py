@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 
-from smsd.peer import Peer
 from smsd.services.deliveries import CULPRIT
 from smsd.services.guard import BAN, ENOUGH
 from smsd.smpp import status, tlv
@@ -20,7 +19,6 @@ from smsd.smpp.pdu import (
     DeliverSm,
     Pdu,
 )
-from smsd.smpp_server.binding import BindRefused, Service, check
 from smsd.sms.coding import decode
 from tests.peers import FakeEsme, Stack, result, submit_sm
 
@@ -238,26 +236,6 @@ def test_an_account_s_window_holds_for_each_session(stack: Stack) -> None:
         answer = esme.answer_to(number)
         assert answer is not None
         assert answer.command_status == status.ESME_ROK
-
-
-@pytest.mark.parametrize(
-    ("peer", "taken"),
-    [
-        (Peer("192.0.2.1", True, "acme.example"), True),
-        (Peer("192.0.2.1", True, "other.example"), False),
-        (Peer("192.0.2.1", True, None), False),
-        (Peer("192.0.2.1", False, None), False),
-    ],
-)
-def test_a_certificate_is_that_of_the_account(stack: Stack, peer: Peer, taken: bool) -> None:
-    result(stack.administration.change_account("acme", certificate="acme.example", tls=1))
-    account = result(stack.administration.account("acme"))
-    if taken:
-        check(BindTransceiver(), Service(), account, peer, stack.core.routing)
-        return
-    with pytest.raises(BindRefused) as refused:
-        check(BindTransceiver(), Service(), account, peer, stack.core.routing)
-    assert refused.value.status == status.ESME_RBINDFAIL
 
 
 # A client that can't cope with one receipt.

@@ -1,14 +1,19 @@
 """How SQLite finds rows: what is asked often must not go through the whole table."""
 
+import re
 import sqlite3
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from smsd.store import messages, received
-from smsd.store.engine import Query
+from smsd.store import links, logs, messages, received, received_logs, retention
+from smsd.store.engine import Call, Query, Row
+from smsd.store.links import Which
+from smsd.store.messages import named
 from smsd.store.schema import upgrade
 from smsd.store.sqlite import PHRASES
+from tests.stores import result
 
 OFTEN = ("NEWEST", "QUEUES", "QUEUED", "OWED", "FETCH", "DUE", "EXPIRED", "GATHERING")
 
@@ -39,3 +44,141 @@ def test_so_does_one_about_received_messages(connection: sqlite3.Connection, nam
     assert tables
     assert all("INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH received" for step in tables), plan
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "which", [Which(), Which(bulk_ids=["b"]), Which(message_ids=["1", "mine"]), Which(types=["A"], since=1)]
+)
+@pytest.mark.parametrize("query", [links.CLICKS, links.CLICKS_OF, links.RATES])
+def test_so_does_one_about_clicks_and_their_rates(
+    connection: sqlite3.Connection, query: Query, which: Which
+) -> None:
+    condition, values = which.messages(1)
+    time, times = which.time("sent_at" if query is links.RATES else "c.clicked_at")
+    kinds, wanted = which.kinds("t.")
+    if query is links.CLICKS:
+        values = [1, *wanted]
+    sql = query.sql.format(which=condition, kinds=kinds, time=time)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (*values, *times, 10))]
+    assert [step for step in plan if step.startswith("SEARCH")]
+    assert not any(re.match(r"SCAN (c|t|l|click|tracked|link)\b", step) for step in plan), plan
+    if query is links.CLICKS:
+        assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "name", ["NEWEST", "FIND", "CONVERT", "REMOVE", "COUNTED", "CLICK", "DELIVERED", "UNTRACKED"]
+)
+def test_so_do_those_that_follow_a_link(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(links, name)
+    condition, _ = named(["1", "mine"], "message_id")
+    columns = ", ".join(f"0 AS {column}" for column, _ in query.column_list()) if query.columns else "0"
+    sql = query.sql.replace("{rows}", f"(SELECT {columns})").replace("{named}", condition)
+    values = [0] * sql.count("?")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert [step for step in plan if "INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH click"], plan
+    assert not any(re.match(r"SCAN (c|t|l|click|tracked|link|message)\b", step) for step in plan), plan
+
+
+class Explaining:
+    """An engine that keeps the plan of each query, and whose slots all have a message."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.plans: list[list[str]] = []
+
+    async def read(self, call: Call) -> list[Row]:
+        plan = self._connection.execute(f"EXPLAIN QUERY PLAN {call.query.sql}", list(call.values))
+        self.plans.append([row[3] for row in plan])
+        return [(1, 1)] if "RECURSIVE" in call.query.sql else []
+
+
+@pytest.mark.parametrize(
+    ("fields", "index"),
+    [
+        ({}, " (slot=? AND account_id=?)"),
+        ({"group": 4}, " (slot=? AND account_id=? AND status_group=?)"),
+        ({"destination": "38591"}, "message_log_destination (slot=? AND account_id=? AND destination=?)"),
+        (
+            {"destination": "38591", "source": "a", "group": 3, "mcc": "219", "mnc": "10"},
+            "message_log_destination (slot=? AND account_id=? AND destination=?)",
+        ),
+        ({"source": "a"}, "message_log_status (slot=? AND account_id=? AND status_group=? AND source=?)"),
+        (
+            {"source": "a", "group": 3, "mcc": "219", "mnc": "10"},
+            "message_log_status (slot=? AND account_id=? AND status_group=? AND source=? AND network=?)",
+        ),
+        (
+            {"mcc": "219", "mnc": "10"},
+            "message_log_network (slot=? AND account_id=? AND status_group=? AND network=?)",
+        ),
+        (
+            {"mcc": "219", "group": 2},
+            "message_log_network (slot=? AND account_id=? AND status_group=? AND network>? AND network<?)",
+        ),
+        ({"mnc": "10"}, " (slot=? AND account_id=?)"),
+        ({"bulk_ids": ("a",)}, "message_log_bulk (account_id=? AND bulk_id=? AND log_at>? AND log_at<?)"),
+        ({"bulk_ids": ("a", "b")}, "message_log_bulk (account_id=? AND bulk_id=? AND log_at>? AND log_at<?)"),
+        ({"ids": ("1", "mine")}, "message_client (account_id=? AND client_id=?)"),
+        (
+            {"ids": ("1", "mine"), "bulk_ids": ("a",), "destination": "3", "source": "a", "group": 3},
+            "message_client (account_id=? AND client_id=?)",
+        ),
+    ],
+)
+def test_each_search_of_the_log_has_its_index(
+    connection: sqlite3.Connection, fields: dict[str, Any], index: str
+) -> None:
+    explaining = Explaining(connection)
+    search = logs.Search(**({"account_id": 1, "since": 0, "until": 999, "limit": 5} | fields))
+    result(logs.Logs(cast(Any, explaining)).page(search))
+    assert explaining.plans
+    for plan in explaining.plans:
+        assert any(index in step for step in plan), plan
+        assert not any(step.startswith("SCAN message") for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    ("fields", "index"),
+    [
+        ({}, "received_log ("),
+        ({"destination": "1337"}, "received_log_destination ("),
+        ({"destination": "1337", "keyword": "STOP"}, "received_log_destination ("),
+        ({"keyword": "STOP"}, "received_log_keyword ("),
+    ],
+)
+def test_so_has_each_search_of_the_log_of_received_messages(
+    connection: sqlite3.Connection, fields: dict[str, Any], index: str
+) -> None:
+    explaining = Explaining(connection)
+    search = received_logs.ReceivedSearch(1, 0.0, 1.0, 5, **fields)
+    result(received_logs.ReceivedLogs(cast(Any, explaining)).page(search))
+    ((step, *others),) = explaining.plans
+    assert index in step
+    assert [other for other in others if "received_at" not in other and "LAST TERM" not in other] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("DONE", "message_done"),
+        ("OWED_ACCOUNTS", "message_report_owed"),
+        ("REPORTS", "message_report_owed"),
+        ("RECEIVED_DONE", "received_done"),
+        ("RECEIVED_OWED", "received_waiting"),
+    ],
+)
+def test_what_is_to_be_removed_is_found_by_an_index(
+    connection: sqlite3.Connection, name: str, index: str
+) -> None:
+    query: Query = getattr(retention, name)
+    values = [0] * query.sql.count("?")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", values)]
+    assert any(index in step for step in plan), plan
+    assert not any(step.startswith(("SCAN message", "SCAN received", "USE TEMP")) for step in plan), plan
+
+
+def test_segments_of_messages_that_are_removed_are_found_by_an_index(connection: sqlite3.Connection) -> None:
+    sql = retention.SEGMENTS.sql.replace("{rows}", "(SELECT 1 AS id)")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert any("segment_of_message" in step for step in plan), plan

@@ -1,0 +1,85 @@
+"""``smsd network``: which network the numbers with a prefix belong to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from smsd.cli.work import run, table
+from smsd.services.administration import Administration
+from smsd.services.columns import SettingError
+from smsd.services.networks import networks_of
+
+
+@click.group()
+def network() -> None:
+    """Networks, by the prefixes of their numbers."""
+
+
+@network.command("list")
+@click.pass_obj
+def network_list(config: str | None) -> None:
+    """List the prefixes."""
+
+    async def work(administration: Administration) -> None:
+        rows = (await administration.rows()).networks
+        table(
+            ("PREFIX", "MCCMNC", "NAME"),
+            ((one.prefix, one.mccmnc, one.name) for one in sorted(rows, key=lambda one: one.prefix)),
+        )
+
+    run(config, work)
+
+
+@network.command("add")
+@click.argument("prefix")
+@click.argument("mccmnc")
+@click.option("--name", default="", help="What people call the network.")
+@click.pass_obj
+def network_add(config: str | None, /, prefix: str, mccmnc: str, name: str) -> None:
+    """Say which network the numbers with a prefix belong to: the longest prefix counts."""
+
+    async def work(administration: Administration) -> None:
+        await administration.add_network(prefix, mccmnc, name)
+        click.echo(f"Prefix {prefix} is added.")
+
+    run(config, work)
+
+
+@network.command("remove")
+@click.argument("prefix")
+@click.pass_obj
+def network_remove(config: str | None, prefix: str) -> None:
+    """Remove a prefix; messages that have been accepted keep their network."""
+
+    async def work(administration: Administration) -> None:
+        await administration.remove_network(prefix)
+        click.echo(f"Prefix {prefix} is removed.")
+
+    run(config, work)
+
+
+@network.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Remove all prefixes that the file does not have.")
+@click.pass_obj
+def network_import(config: str | None, /, file: Path, replace: bool) -> None:
+    """Add the prefixes of a CSV file, or change those there are: all of them or none.
+
+    Its first line names the columns: prefix, mccmnc and, if it likes, name.
+    """
+
+    async def work(administration: Administration) -> None:
+        try:
+            lines = file.read_text("utf-8-sig").splitlines(keepends=True)
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(f"{file}: it can't be read: {error}.") from error
+        try:
+            networks = networks_of(lines)
+        except SettingError as error:
+            raise SettingError(f"{file}: {error}") from error
+        await administration.import_networks(networks, replace)
+        click.echo(f"Prefixes that are imported: {len(networks)}.")
+
+    run(config, work)
