@@ -18,12 +18,16 @@ from smsd.http_api.endpoints import PASSWORD, USERNAME, Endpoint, Parameter, Pat
 from smsd.http_api.errors import (
     ApiError,
     bad_request,
+    forbidden,
     general,
+    head_too_large,
     not_acceptable,
     not_allowed,
     not_found,
+    target_too_long,
     too_large,
     too_many,
+    too_slow,
     unauthorized,
     unavailable,
     unsupported_type,
@@ -62,16 +66,24 @@ _ERRORS: tuple[tuple[ApiError, str], ...] = (
         "The body, a field of it or a parameter is not what it should be; the text names it.",
     ),
     (unauthorized(), "The authorization is missing or wrong, or the account is disabled."),
+    (
+        forbidden("may not be used from this address"),
+        "The password is right, but the account may not be used from this address, without TLS, or with this"
+        " certificate.",
+    ),
     (not_found(), "There is nothing at this path, or nothing that has this id."),
     (not_allowed("OPTIONS, POST, PUT"), "The path does not serve this method."),
     (not_acceptable(_MEDIA_TYPES), "`Accept` wants neither JSON nor XML."),
+    (too_slow(60.0), "The request takes too long to come. The connection is closed."),
     (too_large(1 << 20), "The body is too long. The connection is closed."),
+    (target_too_long(16_384), "The URL is too long. The connection is closed."),
     (unsupported_type(_MEDIA_TYPES, "text/plain"), "The body is neither JSON nor XML."),
     (
         too_many(1),
         "The account sends more than it may, or too many wrong passwords came from this address. Nothing of"
         " the request was done.",
     ),
+    (head_too_large(16_384, 100), "The head is too long. The connection is closed."),
     (general(), "A fault in smsd; its log has more."),
     (
         unavailable(),
@@ -80,7 +92,7 @@ _ERRORS: tuple[tuple[ApiError, str], ...] = (
 )
 ERRORS: Mapping[int, ApiError] = {error.code: error for error, _ in _ERRORS}
 """An example of each error that there can be."""
-ALWAYS = (401, 406, 429, 500, 503)
+ALWAYS = (401, 403, 406, 408, 414, 429, 431, 500, 503)
 """Errors that any request can get."""
 _HEADERS = {
     "Allow": "The methods that the path serves.",

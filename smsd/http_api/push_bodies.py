@@ -32,6 +32,7 @@ PUSHED = (
         "Reports of messages that have a `notifyUrl`, as its `notifyContentType` says.",
         PushedReports,
     ),
+    Pushed("clicks", "Clicks of persons on links of messages that have a `notifyUrl`, likewise.", Clicks),
     Pushed("received", "Received messages, to a number's URL that has `output=json` or `output=xml`.", Inbox),
 )
 """What is sent that has a body of JSON or XML."""

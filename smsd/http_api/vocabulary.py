@@ -138,6 +138,43 @@ TERMS = {
     "keyword": Term(
         "The word that the number is set up to recognise; empty if it is set up for any text.", "JOIN"
     ),
+    "mccmnc": Term("The destination's network, by its prefix; empty if that is not known.", "21910"),
+    "LogEntry.status": Term(
+        "What became of the message, or where it is.",
+        msgspec.to_builtins(STATUS_ANSWERS[DELIVERED_TO_HANDSET]),
+    ),
+    "LogEntry.sentAt": Term(
+        "When the message was to be sent: when smsd took it, or the time it was scheduled for.",
+        "2026-11-22T22:18:08.560+0000",
+    ),
+    "LogEntry.doneAt": Term(
+        "When the message became final; until then it equals `sentAt`.", "2026-11-22T22:18:09.576+0000"
+    ),
+    "LogEntry.text": Term("What was sent; of binary data its hexadecimal digits.", "Hello"),
+    "ReceivedEntry.from": Term("The subscriber's number.", "385911234567"),
+    "ReceivedEntry.to": Term("The account's number.", "385916242493"),
+    "ReceivedEntry.text": Term("The text.", "JOIN the club"),
+    "ReceivedEntry.keyword": Term(
+        "The word that the number is set up to recognise, if there is one.", "JOIN"
+    ),
+    # Tracking.
+    "tracking": Term("What is to be counted of the messages of the request.", None),
+    "track": Term(
+        "What is counted: `URL` the clicks on short links, `SMS` the conversions that you tell.", "URL"
+    ),
+    "processKey": Term("The client's key of the process that the message is a step of.", "sign-up"),
+    "type": Term("The client's own word for the kind of message.", "SOCIAL_INVITES"),
+    "countryPrefix": Term("The country's prefix in the destination.", "385"),
+    "networkPrefix": Term("What follows in it and leads to its network.", "91"),
+    "osType": Term("The operating system of whoever opened the link.", "ANDROID"),
+    "visit": Term("Who opened it.", "FIRST"),
+    "url": Term("The original URL.", "https://www.example.com/spring"),
+    "clickedAt": Term("When it was opened.", "2026-11-22T22:19:08.560+0000"),
+    "Rate.messages": Term("Tracked messages that were accepted.", 2),
+    "delivered": Term("Of them, those that the operator has reported as delivered.", 2),
+    "clicked": Term("Of them, those of which a person has opened a link.", 1),
+    "clicks": Term("Clicks of persons.", 3),
+    "converted": Term("Of them, those whose conversion was told.", 1),
     # Previews.
     "PreviewRequest.text": Term("The text to preview.", "Çok güzel"),
     "PreviewRequest.languageCode": Term("Previews it also with this language's tables.", "TR"),

@@ -18,7 +18,8 @@ block that comes next, if that is ``json``, ``xml`` or ``http``. (With neither, 
     request may have it where an answer before has shown it;
   - dates of answers, each of which stands for any.
 - Examples are run in the page's order, on a node of their own for each page, whose operator is simulated.
-  After each of them two seconds pass, in which messages are delivered.
+  After each of them two seconds pass, in which messages are delivered; then each short link that nobody
+  has opened is opened on a telephone.
 - ``prepare`` adds what is there besides the account ``demo``.
 
 Every path that is declared has an example in JSON and one in XML on one of the pages.
@@ -35,11 +36,13 @@ from typing import NamedTuple
 
 import pytest
 
+from smsd.http_api import redirects
+from smsd.http_api.site import Limits
 from tests.http_api.client import Answer, Client, basic
 from tests.peers import Stack, result
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/http-api.md")
+PAGES = ("README.md", "docs/http-api.md", "docs/logs.md", "docs/tracking.md")
 """The pages whose examples are run; add yours."""
 HOST = "http://127.0.0.1:8080"
 ID = re.compile(r"(?<!\d)\d{17,19}(?!\d)")
@@ -51,6 +54,15 @@ def prepare(stack: Stack) -> None:
     """Add what the examples need."""
     result(stack.administration.add_account("demo", "demo"))
     result(stack.administration.add_number("385916242493", "demo", "JOIN", "inbox"))
+    result(stack.administration.add_network("38591", "21910"))
+
+
+def open_links(stack: Stack, telephone: Client) -> None:
+    """Open the short links that were not opened yet."""
+    unopened = "SELECT token FROM link WHERE token NOT IN (SELECT token FROM click) ORDER BY message_id"
+    for (token,) in stack.rows(unopened):
+        assert telephone.request("GET", f"/{token}", headers={"User-Agent": "Android"}).code == 302
+        stack.settle()
 
 
 class Example(NamedTuple):
@@ -176,11 +188,12 @@ def check(example: Example, answer: Answer, reading: Reading) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_are_served_as_they_are_shown(page: str, tmp_path: Path) -> None:
-    stack = Stack(tmp_path, kind="simulator", delay=1.0)
+    stack = Stack(tmp_path, kind="simulator", delay=1.0, short_links="https://s.test/")
     try:
         prepare(stack)
         stack.wait(1)
         client, reading = Client(stack), Reading()
+        telephone = Client(stack, redirects.site(stack.core.links, Limits(), stack.network))
         found = list(examples(page))
         assert found
         for example in found:
@@ -188,6 +201,7 @@ def test_the_examples_of_a_page_are_served_as_they_are_shown(page: str, tmp_path
             answer = client.request(example.method, target, body.encode(), example.headers)
             check(example, answer, reading)
             stack.wait(2)
+            open_links(stack, telephone)
     finally:
         stack.close()
 

@@ -322,7 +322,8 @@ def test_bad_requests_are_answered_as_described(client: Client, contract: Contra
             answer = client.request(operation.method, target, body, headers)
             contract.check(operation, answer)
             seen.add(answer.code)
-        expected = {200, 401, 406} | ({400, 413, 415} if operation.content is not None else set())
+        expected = {401, 406} | ({400, 413, 415} if operation.content is not None else set())
+        expected.add(404 if "{" in operation.path else 200)
         assert expected <= seen, f"{operation} never answered {expected - seen}"
 
 
@@ -360,6 +361,17 @@ def test_who_has_to_wait_is_told_so_as_described(
         answer = operation.request(client)
         contract.check(operation, answer)
         assert (answer.code, answer.headers["retry-after"]) == (429, "7")
+
+
+def test_an_account_that_may_not_be_used_from_there_is_told_so_as_described(
+    client: Client, contract: Contract
+) -> None:
+    result(client.stack.administration.change_account("acme", addresses="198.51.100.0/24"))
+    client.stack.wait(1)
+    for operation in contract.operations():
+        answer = operation.request(client)
+        contract.check(operation, answer)
+        assert answer.code == 403
 
 
 def test_a_mistake_of_ours_is_answered_as_described(
