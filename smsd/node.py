@@ -239,6 +239,7 @@ class Node(InOrder):
         gc.freeze()
         gc.set_threshold(*COLLECTION)
         self.core.deadlines.setServiceParent(self)
+        self.core.bulk_changes.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
             smpp=", ".join(self.config.smpp.listen) or "none",

@@ -512,6 +512,7 @@ class Stack:
         self.sessions.startService()
         self.channels.startService()
         self.core.deadlines.startService()
+        self.core.bulk_changes.startService()
         result(self.core.settings.load())
         network.settle()
 
@@ -552,6 +553,7 @@ class Stack:
         """Stop the clockwork and close the files."""
         if self.core.deadlines.running:
             self.core.deadlines.stopService()
+            self.core.bulk_changes.stopService()
         if self.sessions.running:
             self.sessions.stopService()
         result(self.engine.close())

@@ -15,6 +15,8 @@ from werkzeug.exceptions import NotFound
 
 from smsd.http_api import previewing
 from smsd.http_api.authorization import authorized
+from smsd.http_api.balance import Balance
+from smsd.http_api.bulks import BulkRequests
 from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_answer, of_request
@@ -36,6 +38,8 @@ class HttpApi:
             **Sending(core).paths(),
             **Reporting(core).paths(),
             **previewing.paths(),
+            **BulkRequests(core).paths(),
+            **Balance(core).paths(),
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))

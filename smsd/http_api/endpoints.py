@@ -34,6 +34,8 @@ class Endpoint(NamedTuple):
     """What its body is; ``None`` if it has none."""
     parameters: tuple[Parameter, ...] = ()
     password_in_query: bool = False
+    otherwise: type[msgspec.Struct] | None = None
+    """What it answers to a query that leaves out what is not required, if that is something else."""
 
 
 class Path(NamedTuple):

@@ -54,6 +54,16 @@ def not_found() -> ApiError:
     return ApiError(404, "NOT_FOUND", "There is nothing at this path.")
 
 
+def unknown(what: str) -> ApiError:
+    """Return the error for something that a request names and that doesn't exist."""
+    return ApiError(404, "NOT_FOUND", f"There is no {what}.")
+
+
+def conflict(text: str) -> ApiError:
+    """Return the error for a change that can't be made, or can't be made any more."""
+    return ApiError(409, "CONFLICT", text)
+
+
 def not_allowed(methods: str) -> ApiError:
     """Return the error for a method that a path does not serve; ``methods`` are those that it does."""
     return ApiError(405, "METHOD_NOT_ALLOWED", f"Allowed here: {methods}.", {"Allow": methods})

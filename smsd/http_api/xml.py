@@ -21,7 +21,7 @@ DEPTH = 16
 """How deep elements may be nested; the API's own requests take 6."""
 ELEMENTS = 50_000
 """How many elements a document may have; a thousand messages with all their fields take 20,000."""
-ITEMS = {"messages": "message", "results": "result", "previews": "preview"}
+ITEMS = {"messages": "message", "results": "result", "previews": "preview", "bulks": "bulk"}
 """What an item is called in each list that answers have."""
 
 _no_character = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

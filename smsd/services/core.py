@@ -11,6 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.accounts import Accounts
 from smsd.services.backlog import Backlog
+from smsd.services.bulk_changes import BulkChanges
+from smsd.services.bulks import Bulks
 from smsd.services.charging import Charging
 from smsd.services.client_ids import ClientIds
 from smsd.services.deadlines import Deadlines
@@ -23,8 +25,10 @@ from smsd.services.inbox import Inbox
 from smsd.services.reports import Reports
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
+from smsd.services.stops import Stops
 from smsd.services.submission import Submission
 from smsd.services.tracking import Tracking
+from smsd.store.bulks import Bulks as BulkRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
@@ -69,9 +73,20 @@ class Core:
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
         self.reports = Reports(self.journal, self.messages, self.deliveries, self.backlog, self.ids, clock)
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
+        stops = Stops()
         self.dispatch = Dispatch(
-            self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
+            self.journal,
+            self.messages,
+            self.reports,
+            self.tracking,
+            self.backlog,
+            stops,
+            clock,
+            bounds.messages,
         )
+        bulks = BulkRows(engine)
+        self.bulks = Bulks(bulks, stops, self.ids, clock)
+        self.bulk_changes = BulkChanges(bulks, stops, self.dispatch, self.reports, clock)
         self.submission = Submission(
             self.routing, self.ids, self.journal, self.dispatch, self.backlog, self.charging, clock
         )
@@ -81,7 +96,14 @@ class Core:
         self.received = ReceivedMessages(engine)
         self.inbox = Inbox(self.received, ReceivedChanges(self.journal), self.deliveries, self.ids, clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
-        for user in (self.accounts, self.routing, self.charging, self.deliveries, self.inbox):
+        for user in (
+            self.accounts,
+            self.routing,
+            self.charging,
+            self.deliveries,
+            self.inbox,
+            self.bulk_changes,
+        ):
             self.settings.use(user.apply)
 
     async def resume(self) -> None:
@@ -94,5 +116,6 @@ class Core:
         await self.backlog.resume()
         await self.charging.resume()
         await self.gathering.resume(self.messages)
+        await self.bulk_changes.resume()
         await self.dispatch.resume()
         await self.inbox.resume()

@@ -62,6 +62,12 @@ POSTPONED = Query(
     " WHERE message.id = r.id AND message.state = 2",
     "id bigint, due_at float8, attempts int, error int",
 )
+HELD = Query(
+    "UPDATE message SET state = 1, resumes_at = coalesce(message.resumes_at, message.due_at),"
+    " due_at = message.expires_at FROM {rows} AS r WHERE message.id = r.id AND message.state = 2",
+    "id bigint",
+)
+"""Lets a queued message wait for its bulk to be resumed, or for its end."""
 FINAL = Query(
     "UPDATE message SET state = 4, status = r.status, error = r.error, done_at = r.done_at,"
     " report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
@@ -92,6 +98,11 @@ REFUND = Query(
     "id bigint, account_id bigint, micros bigint",
 )
 """Gives back what messages cost that are going to be void, if they were stored."""
+REIMBURSED = Query(
+    REFUND.sql.replace("ON message.id = one.id", "ON message.id = one.id AND message.state < 4"),
+    REFUND.columns,
+)
+"""Gives back what messages cost that the same transaction ends, unless they have ended before."""
 ORDER = (
     REFUND,
     VOID,
@@ -105,12 +116,17 @@ ORDER = (
     SENT,
     ENDED,
     POSTPONED,
+    HELD,
+    REIMBURSED,
     FINAL,
     REPORTED,
     SET_ASIDE,
     *CHANGES_OF_RECEIVED,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
+
+ALONG = {DEBIT: (ACCEPT, GATHERED), REIMBURSED: (FINAL,)}
+"""What goes along with another change of the same key, and is none of its own."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -135,7 +151,7 @@ class Batch:
         self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
 
     def __len__(self) -> int:
-        return sum(len(rows) for query, rows in self.changes.items() if query is not DEBIT)
+        return sum(len(rows) for query, rows in self.changes.items() if query not in ALONG)
 
     def calls(self) -> list[Call]:
         """Return the batch as the calls of one transaction."""
@@ -144,13 +160,14 @@ class Batch:
     def halves(self) -> tuple[Batch, Batch]:
         """Divide the batch."""
         first, second = Batch(), Batch()
-        changes = [(query, key) for query in ORDER if query is not DEBIT for key in self.changes[query]]
+        changes = [(query, key) for query in ORDER if query not in ALONG for key in self.changes[query]]
         for position, (query, key) in enumerate(changes):
             half = first if position < len(changes) // 2 else second
             half.changes[query][key] = self.changes[query][key]
-        for key, row in self.changes[DEBIT].items():
-            half = first if key in first.changes[ACCEPT] or key in first.changes[GATHERED] else second
-            half.changes[DEBIT][key] = row
+        for query, others in ALONG.items():
+            for key, row in self.changes[query].items():
+                half = first if any(key in first.changes[other] for other in others) else second
+                half.changes[query][key] = row
         for half in (first, second):
             half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
         for entry in self.after:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smsd.store import messages, received
+from smsd.store import bulks, messages, received
 from smsd.store.engine import Query
 from smsd.store.schema import upgrade
 from smsd.store.sqlite import PHRASES
@@ -39,3 +39,31 @@ def test_so_does_one_about_received_messages(connection: sqlite3.Connection, nam
     assert tables
     assert all("INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH received" for step in tables), plan
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "STANDING",
+        "UNFINISHED",
+        "NEWER",
+        "SCHEDULED",
+        "WAITING",
+        "MOVE",
+        "UNMOVED",
+        "RELEASE",
+        "OPEN",
+        "OPEN_OF",
+        "FORGET",
+    ],
+)
+def test_so_does_one_about_bulks(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(bulks, name)
+    sql = query.sql.replace("{due}", "due_at").replace("{side}", "<")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]
+    tables = [step for step in plan if "message" in step or "bulk" in step]
+    assert tables
+    assert all("INDEX" in step or "PRIMARY KEY" in step for step in tables), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+    if "state = " in sql:
+        assert any("state=?" in step for step in plan), plan
