@@ -21,6 +21,7 @@ from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_answer, of_request
 from smsd.http_api.queries import Query
+from smsd.http_api.repetitions import REPLAYED, fingerprint, key_of
 from smsd.http_api.reports import Reporting
 from smsd.http_api.sending import Sending
 from smsd.services.core import Core
@@ -87,12 +88,24 @@ class HttpApi:
         if accepted is None:
             raise not_acceptable(" or ".join(FORMATS))
         account = await authorized(self._core, request, endpoint.password_in_query)
-        body = None
+        octets, body = b"", None
         if endpoint.body is not None:
             assert request.content is not None
             form = of_request(request.getHeader("Content-Type"))
-            body = form.read(request.content.read(), endpoint.body)
-        return await endpoint.serve(account, Query(request.args, in_path), body)
+            octets = request.content.read()
+            body = form.read(octets, endpoint.body)
+        query = Query(request.args, in_path)
+        if endpoint.repeated is None or (key := key_of(request)) is None:
+            return await endpoint.serve(account, query, body)
+        claim = await self._core.repetitions.claim(account.id, key, fingerprint(request, octets))
+        if claim.answer is not None:
+            request.setHeader(REPLAYED, "true")
+            return endpoint.repeated(claim.answer)
+        query.claim = claim
+        try:
+            return await endpoint.serve(account, query, body)
+        finally:
+            claim.abandon()
 
     def _error(self, problem: Exception) -> ApiError:
         error = known(problem)

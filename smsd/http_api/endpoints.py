@@ -34,6 +34,8 @@ class Endpoint(NamedTuple):
     """What its body is; ``None`` if it has none."""
     parameters: tuple[Parameter, ...] = ()
     password_in_query: bool = False
+    repeated: Callable[[str], msgspec.Struct] | None = None
+    """Returns what was answered, of what is kept of that: the request may have an Idempotency-Key then."""
     otherwise: type[msgspec.Struct] | None = None
     """What it answers to a query that leaves out what is not required, if that is something else."""
 
@@ -60,10 +62,15 @@ PASSWORD = Parameter("password", "text", "The account's password, likewise.")
 
 
 def sends(
-    summary: str, serve: Serve, body: type[msgspec.Struct], answer: type[msgspec.Struct], *of_query: Parameter
+    summary: str,
+    serve: Serve,
+    body: type[msgspec.Struct],
+    answer: type[msgspec.Struct],
+    *of_query: Parameter,
+    repeated: Callable[[str], msgspec.Struct] | None = None,
 ) -> Path:
     """Return a path that takes bodies by POST, or by PUT just the same."""
-    endpoint = Endpoint(summary, serve, answer, body, of_query)
+    endpoint = Endpoint(summary, serve, answer, body, of_query, repeated=repeated)
     return Path({b"POST": endpoint, b"PUT": endpoint})
 
 
@@ -74,10 +81,11 @@ def gives(
     *of_query: Parameter,
     head: Serve | None = None,
     password_in_query: bool = False,
+    repeated: Callable[[str], msgspec.Struct] | None = None,
 ) -> Path:
     """Return a path that gives something by GET.
 
     ``head`` serves HEAD where GET takes something away, which nobody would see then.
     """
-    endpoint = Endpoint(summary, serve, answer, None, of_query, password_in_query)
-    return Path({b"GET": endpoint, b"HEAD": endpoint._replace(serve=head or serve)})
+    endpoint = Endpoint(summary, serve, answer, None, of_query, password_in_query, repeated)
+    return Path({b"GET": endpoint, b"HEAD": endpoint._replace(serve=head or serve, repeated=None)})

@@ -9,6 +9,7 @@ import msgspec
 
 from smsd.http_api.answers import ErrorAnswer, RequestError, ServiceException
 from smsd.services.backlog import OverRate, QueueFull
+from smsd.services.repetitions import OtherRequest
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 
@@ -91,6 +92,12 @@ def too_many(seconds: int) -> ApiError:
     return ApiError(429, "TOO_MANY_REQUESTS", "The account sends too much: repeat it later.", headers)
 
 
+def used_before() -> ApiError:
+    """Return the error for a request whose key was another's."""
+    text = "[Idempotency-Key : It was used for another request.]"
+    return ApiError(422, "UNPROCESSABLE_CONTENT", text)
+
+
 def general() -> ApiError:
     """Return the error for a mistake of ours."""
     return ApiError(500, "GENERAL_ERROR", "Something went wrong; the operator has been told.")
@@ -104,6 +111,8 @@ def known(problem: Exception) -> ApiError | None:
         return too_many(math.ceil(problem.seconds))
     if isinstance(problem, QueueFull):
         return too_many(QUEUE_RETRY_AFTER)
+    if isinstance(problem, OtherRequest):
+        return used_before()
     return None
 
 

@@ -13,6 +13,7 @@ from smsd.http_api.content import binary_content, text_content
 from smsd.http_api.endpoints import PASSWORD, USERNAME, Parameter, Paths, gives, sends
 from smsd.http_api.errors import bad_request, unavailable
 from smsd.http_api.queries import Query
+from smsd.http_api.repetitions import kept, sent, sent_messages
 from smsd.http_api.requests import (
     PLAIN,
     Data,
@@ -27,6 +28,7 @@ from smsd.http_api.requests import (
     Texts,
 )
 from smsd.services.core import Core
+from smsd.services.repetitions import Claim
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
     MISSING_TO,
@@ -64,17 +66,24 @@ class _Storing:
 
     def stored(self, message: Message) -> None:
         """Wait for one message less."""
+        self._one_less()
+
+    def not_stored(self, message: Message) -> None:
+        """Wait for one message less, and refuse the request."""
+        self.kept(False)
+
+    def kept(self, on_disk: bool) -> None:
+        """Wait for the answer no more, which is kept with its messages or not at all."""
+        self._failed |= not on_disk
+        self._one_less()
+
+    def _one_less(self) -> None:
         self.waiting -= 1
         if not self.waiting:
             if self._failed:
                 self.done.errback(unavailable())
             else:
                 self.done.callback(None)
-
-    def not_stored(self, message: Message) -> None:
-        """Wait for one message less, and refuse the request."""
-        self._failed = True
-        self.stored(message)
 
 
 class Sending:
@@ -87,14 +96,17 @@ class Sending:
         """Return what is served here."""
         return {
             "/sms/1/text/single": sends(
-                "Sends one text to one or several destinations.", self.text_single, Text, Sent
+                "Sends one text to one or several destinations.", self.text_single, Text, Sent, repeated=sent
             ),
-            "/sms/1/text/multi": sends("Sends several texts.", self.text_multi, Texts, SentMessages),
+            "/sms/1/text/multi": sends(
+                "Sends several texts.", self.text_multi, Texts, SentMessages, repeated=sent_messages
+            ),
             "/sms/1/text/advanced": sends(
                 "Sends texts with everything that can be said of them.",
                 self.text_advanced,
                 FullTexts,
                 SentMessages,
+                repeated=sent_messages,
             ),
             "/sms/1/text/query": gives(
                 "Sends the text that the query has.",
@@ -107,38 +119,44 @@ class Sending:
                 Parameter("text", "text", "What is sent."),
                 head=self.nothing,
                 password_in_query=True,
+                repeated=sent,
             ),
             "/sms/1/binary/single": sends(
-                "Sends octets to one or several destinations.", self.binary_single, Data, Sent
+                "Sends octets to one or several destinations.", self.binary_single, Data, Sent, repeated=sent
             ),
             "/sms/1/binary/multi": sends(
-                "Sends several messages of octets.", self.binary_multi, Datas, SentMessages
+                "Sends several messages of octets.",
+                self.binary_multi,
+                Datas,
+                SentMessages,
+                repeated=sent_messages,
             ),
             "/sms/1/binary/advanced": sends(
                 "Sends octets with everything that can be said of them.",
                 self.binary_advanced,
                 FullDatas,
                 SentMessages,
+                repeated=sent_messages,
             ),
         }
 
     async def text_single(self, account: Account, query: Query, body: Text) -> Sent:
         """Send one text to one or several destinations."""
-        return await self._single(account, _text(body))
+        return await self._single(account, query, _text(body))
 
     async def text_multi(self, account: Account, query: Query, body: Texts) -> SentMessages:
         """Send several texts."""
-        return await self._several(account, [_text(message) for message in body.messages], None)
+        return await self._several(account, query, [_text(message) for message in body.messages], None)
 
     async def text_advanced(self, account: Account, query: Query, body: FullTexts) -> SentMessages:
         """Send texts with everything that can be said of them."""
-        return await self._several(account, [_text(message) for message in body.messages], body.bulkId)
+        return await self._several(account, query, [_text(message) for message in body.messages], body.bulkId)
 
     async def text_query(self, account: Account, query: Query, body: None) -> Sent:
         """Send the text that a request's query has."""
         to = query.texts("to") or [""]
         return await self._single(
-            account, _text(Text(sender=query.text("from"), to=to, text=query.text("text")))
+            account, query, _text(Text(sender=query.text("from"), to=to, text=query.text("text")))
         )
 
     async def nothing(self, account: Account, query: Query, body: None) -> Sent:
@@ -147,30 +165,30 @@ class Sending:
 
     async def binary_single(self, account: Account, query: Query, body: Data) -> Sent:
         """Send octets to one or several destinations."""
-        return await self._single(account, _binary(body, ""))
+        return await self._single(account, query, _binary(body, ""))
 
     async def binary_multi(self, account: Account, query: Query, body: Datas) -> SentMessages:
         """Send octets to various destinations."""
-        return await self._several(account, _binaries(body.messages), None)
+        return await self._several(account, query, _binaries(body.messages), None)
 
     async def binary_advanced(self, account: Account, query: Query, body: FullDatas) -> SentMessages:
         """Send octets with everything that can be said of them."""
-        return await self._several(account, _binaries(body.messages), body.bulkId)
+        return await self._several(account, query, _binaries(body.messages), body.bulkId)
 
-    async def _single(self, account: Account, message: Outgoing) -> Sent:
+    async def _single(self, account: Account, query: Query, message: Outgoing) -> Sent:
         _limit(len(message.destinations), "to")
         bulk_id = str(self._core.ids.next()) if len(message.destinations) > 1 else None
-        return Sent(bulk_id or UNSET, await self._send(account, [message], bulk_id))
+        return Sent(bulk_id or UNSET, await self._send(account, [message], bulk_id, query.claim))
 
     async def _several(
-        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None
+        self, account: Account, query: Query, messages: Sequence[Outgoing], bulk_id: str | None
     ) -> SentMessages:
         _limit(sum(len(message.destinations) for message in messages), "messages")
         bulk_id = bulk_id or str(self._core.ids.next())
-        return SentMessages(bulk_id, await self._send(account, messages, bulk_id))
+        return SentMessages(bulk_id, await self._send(account, messages, bulk_id, query.claim))
 
     async def _send(
-        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None
+        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None, claim: Claim | None
     ) -> list[SentMessage]:
         """Hand the messages in, and return what became of each once all are on disk.
 
@@ -180,15 +198,20 @@ class Sending:
         """
         ids = {one.messageId for message in messages for one in message.destinations if one.messageId}
         if not ids:
-            return await self._hand_in(account, messages, bulk_id, set())
+            return await self._hand_in(account, messages, bulk_id, claim, set())
         taken = await self._core.client_ids.claim(account.id, ids)
         try:
-            return await self._hand_in(account, messages, bulk_id, taken)
+            return await self._hand_in(account, messages, bulk_id, claim, taken)
         finally:
             self._core.client_ids.release(account.id, ids - taken)
 
     async def _hand_in(
-        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None, taken: set[str]
+        self,
+        account: Account,
+        messages: Sequence[Outgoing],
+        bulk_id: str | None,
+        claim: Claim | None,
+        taken: set[str],
     ) -> list[SentMessage]:
         self._core.submission.admit(account, sum(len(message.destinations) for message in messages))
         storing = _Storing()
@@ -218,6 +241,9 @@ class Sending:
                 if client_id is not None and answer.messageId is not UNSET:
                     used.add(client_id)
                 answers.append(answer)
+        if claim is not None:
+            storing.waiting += 1
+            claim.keep(kept(bulk_id, answers), storing.kept)
         if storing.waiting:
             await storing.done
         return answers

@@ -22,6 +22,7 @@ from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
+from smsd.services.repetitions import Repetitions
 from smsd.services.reports import Reports
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
@@ -34,6 +35,7 @@ from smsd.store.engine import Engine
 from smsd.store.journal import Journal
 from smsd.store.messages import Messages
 from smsd.store.received import ReceivedChanges, ReceivedMessages
+from smsd.store.repetitions import Repetitions as RepetitionRows
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -66,6 +68,8 @@ class Core:
         self.accounts = Accounts(in_thread)
         self.guard = Guard(clock)
         self.client_ids = ClientIds(self.messages, self.journal)
+        self.repetition_rows = RepetitionRows(engine)
+        self.repetitions = Repetitions(self.repetition_rows, self.journal, self.ids, clock)
         self.routing = Routing()
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), clock)
@@ -84,9 +88,9 @@ class Core:
             clock,
             bounds.messages,
         )
-        bulks = BulkRows(engine)
-        self.bulks = Bulks(bulks, stops, self.ids, clock)
-        self.bulk_changes = BulkChanges(bulks, stops, self.dispatch, self.reports, clock)
+        self.bulk_rows = BulkRows(engine)
+        self.bulks = Bulks(self.bulk_rows, stops, self.ids, clock)
+        self.bulk_changes = BulkChanges(self.bulk_rows, stops, self.dispatch, self.reports, clock)
         self.submission = Submission(
             self.routing, self.ids, self.journal, self.dispatch, self.backlog, self.charging, clock
         )
@@ -112,7 +116,12 @@ class Core:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        self.ids.newest = max(await self.messages.newest_id(), await self.received.newest_id())
+        self.ids.newest = max(
+            await self.messages.newest_id(),
+            await self.received.newest_id(),
+            await self.repetition_rows.newest_id(),
+            await self.bulk_rows.newest_number(),
+        )
         await self.backlog.resume()
         await self.charging.resume()
         await self.gathering.resume(self.messages)

@@ -10,6 +10,7 @@ import msgspec
 from smsd.store.engine import Call, Query, Row
 from smsd.store.messages import Message
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
+from smsd.store.repetitions import CHANGES as CHANGES_OF_REPETITIONS
 
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
@@ -122,6 +123,7 @@ ORDER = (
     REPORTED,
     SET_ASIDE,
     *CHANGES_OF_RECEIVED,
+    *CHANGES_OF_REPETITIONS,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
 

@@ -82,6 +82,7 @@ _ITS_ROW = "LEFT JOIN bulk ON bulk.account_id = ? AND bulk.bulk_id = found.bulk_
 _ACCOUNTS = len(_OPEN_STATES) + 2
 """How often the account is asked for."""
 
+NEWEST = Query("SELECT coalesce(max(number), 0) FROM bulk")
 OPEN = Query(f"SELECT {_ROW} FROM bulk WHERE open = 1")
 OPEN_OF = Query("SELECT count(*) FROM bulk WHERE open = 1 AND account_id = ?")
 PUT = Query(
@@ -131,6 +132,11 @@ class Bulks:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    async def newest_number(self) -> int:
+        """Return the highest number given so far, 0 if none."""
+        ((newest,),) = await self._engine.read(Call(NEWEST))
+        return int(newest)
 
     async def standing(self, bulk: Bulk) -> Standing:
         """Return where a bulk stands."""

@@ -42,13 +42,14 @@ from smsd.store.batch import (
 from smsd.store.engine import Engine, Query, Row, StoreRefused, StoreUnavailable
 from smsd.store.messages import Message
 from smsd.store.received import ARRIVED, NEVER_ARRIVED
+from smsd.store.repetitions import KEPT, NEVER_KEPT
 
 AT_ONCE = 1000
 """How many new messages a batch takes: many more than that must not hold up what else has happened."""
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
-REFUSED = {ACCEPT: VOID, ARRIVED: NEVER_ARRIVED}
+REFUSED = {ACCEPT: VOID, ARRIVED: NEVER_ARRIVED, KEPT: NEVER_KEPT}
 """What is refused while the database is away, and how it is taken back, should it be there."""
 DEBITS = frozenset({DEBIT, REFUND, REIMBURSED})
 """What tells how much credit is left."""
@@ -225,6 +226,13 @@ class Journal:
         Raises as :meth:`accept`.
         """
         self.admit(share, 1)
+        self._change(query, key, row, self._intake)
+        self._wait(query, key, submitter, item, share)
+
+    def store_along(
+        self, query: Query, key: Hashable, row: Row, item: Any, submitter: Any, *, share: int
+    ) -> None:
+        """Store an item together with the messages that were accepted last, in this turn of the reactor."""
         self._change(query, key, row, self._intake)
         self._wait(query, key, submitter, item, share)
 
