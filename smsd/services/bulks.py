@@ -158,15 +158,16 @@ class Bulks:
         """Store what is to become of a bulk, unless it is as it should be, and return where it is then.
 
         Nothing of it is sent while that is on its way to disk, and so nothing is afterwards that should not
-        be. ``again`` is a status that is as good as the change.
+        be. ``again`` is a status that may be asked for again: more may have come that it is to hold for.
         """
         turn = self._turns.setdefault(bulk.account_id, DeferredLock())
         async with turn:
             standing = await self._rows.standing(bulk)
             described = await self._described(standing)
-            if again is not None and described.status is again:
+            if described.status is not again:
+                _check(described, standing)
+            elif standing.row is None or not standing.row.open:
                 return described
-            _check(described, standing)
             if not (standing.row is not None and standing.row.open):
                 await self._check_room(bulk.account_id)
             # In one turn of the reactor: what comes after the row's number is not kept from being sent by it.

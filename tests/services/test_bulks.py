@@ -490,6 +490,17 @@ def test_a_later_request_with_the_id_of_a_canceled_bulk_begins_it_anew(node: Bul
     assert node.pause() is BulkStatus.PAUSED
 
 
+def test_what_has_come_since_a_cancel_is_canceled_by_another(node: Bulked) -> None:
+    node.bulk(2)
+    node.cancel()
+    node.bulk(SIZE, None)
+    node.bulk(2)
+    node.cancel()
+    assert node.sent() == []
+    node.wait(2)
+    assert node.states() == [CANCELED] * (4 + SIZE)
+
+
 # What can't be changed any more.
 
 
