@@ -23,6 +23,7 @@ from smsd.services.bulks import (
 from smsd.services.charging import MICROS
 from smsd.services.statuses import DELIVERED_TO_HANDSET, EXPIRED_EXPIRED, REJECTED_NOT_SENT
 from smsd.services.submission import VALIDITY
+from smsd.store.batch import FINAL, REIMBURSED
 from smsd.store.bulks import Bulk, Bulks
 from smsd.store.credit import Credit
 from smsd.store.engine import StoreUnavailable
@@ -109,6 +110,7 @@ class Bulked(Node):
 
 
 CANCELED = (4, REJECTED_NOT_SENT)
+ENDS = (FINAL, REIMBURSED)
 
 
 @pytest.fixture
@@ -270,6 +272,21 @@ def test_an_account_s_paused_bulks_have_a_bound(node: Bulked, monkeypatch: pytes
     node.resume()
     node.wait(2)
     result(node.core.bulks.pause(Bulk(1, "autumn")))
+
+
+def test_what_is_on_its_way_to_disk_as_held_goes_on_too(node: Bulked) -> None:
+    ids = [message.id for message in node.bulk(3, None)]
+    node.pause()
+    assert node.take_all() == []
+    node.engine.before = gone(8)  # While that can't be stored the bulk is resumed.
+    node.turn()
+    node.engine.before = []
+    node.resume()
+    node.clock.advance(0)
+    node.wait(5)
+    assert node.sent() == ids
+    node.wait(2)
+    assert node.open() == []
 
 
 # Rescheduling.
@@ -480,12 +497,13 @@ def test_a_later_request_with_the_id_of_a_canceled_bulk_begins_it_anew(node: Bul
     node.bulk(2)
     node.cancel()
     (later,) = node.bulk(1, None)
+    node.bulk(1, NOON + HOUR)
     assert node.sent() == [later.id]
     node.wait(SETTLED + 2)
+    assert node.states() == [CANCELED, CANCELED, (3, 0), (1, 26)]
     assert node.status.value == "PROCESSING"
     node.receipt(f"op {later.id}")
     node.turn()
-    node.bulk(1)
     assert node.status.value == "PENDING"
     assert node.pause() is BulkStatus.PAUSED
 
@@ -556,13 +574,48 @@ def test_what_is_not_sent_costs_nothing(node: Bulked) -> None:
 def test_credit_comes_back_once_although_an_answer_is_lost(node: Bulked) -> None:
     result(Credit(node.engine).add(1, MICROS))
     node.core.charging.apply(Rows())
-    node.bulk(5)
-    node.cancel()
+    messages = node.bulk(5)
+    for message in messages:
+        node.reports.cancel(message)
     node.engine.after = gone()
-    node.wait(1)
+    node.turn()
     assert credit(node) == MICROS
+    assert not node.journal.available
     node.wait(2)
+    assert node.journal.available
     assert node.states() == [CANCELED] * 5
+    assert credit(node) == MICROS
+
+
+def test_credit_does_not_come_back_for_a_cancel_that_comes_second(node: Bulked) -> None:
+    result(Credit(node.engine).add(1, MICROS))
+    node.core.charging.apply(Rows())
+    (message,) = node.bulk()
+    node.engine.before = gone()
+    node.reports.end(message, EXPIRED_EXPIRED, 0)
+    node.clock.advance(0)  # This end is tried again, together with the next one.
+    node.reports.cancel(message)
+    node.wait(2)
+    assert node.states() == [(4, EXPIRED_EXPIRED)]
+    assert credit(node) == MICROS - MICROS // 100
+
+
+def test_credit_comes_back_with_the_end_although_the_database_refuses_another_change(
+    node: Bulked,
+) -> None:
+    result(Credit(node.engine).add(1, MICROS))
+    node.core.charging.apply(Rows())
+    messages = node.bulk(4)
+    for message in messages:
+        node.reports.cancel(message)
+    node.engine.refuses = lambda call: call.query is FINAL and len(call.values) > 2
+    written = len(node.engine.writes)
+    node.turn()
+    for calls in node.engine.writes[written:]:
+        ids = {
+            query: {row[0] for call in calls if call.query is query for row in call.values} for query in ENDS
+        }
+        assert ids[FINAL] == ids[REIMBURSED]
     assert credit(node) == MICROS
 
 

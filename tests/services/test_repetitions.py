@@ -57,6 +57,18 @@ def test_an_answer_is_stored_in_its_messages_transaction(node: Requests) -> None
     assert result(node.claim(account_id=2)).answer is None
 
 
+def test_so_is_one_that_waits_for_a_later_transaction(node: Requests) -> None:
+    node.ask(1000)
+    node.submission.admit(node.request().account, 1000)
+    claim = result(node.claim("second"))
+    for _ in range(1000):
+        node.submission.submit(node.request(), node.submitter)
+    claim.keep("answer", lambda stored: None)
+    node.engine.writes.clear()
+    node.turn()
+    assert [{len(call.values) for call in calls} for calls in node.engine.writes] == [{1000, 1}] * 2
+
+
 def test_a_key_is_held_until_the_disk_has_answered(node: Requests) -> None:
     node.ask()
     found: list[Claim] = []
