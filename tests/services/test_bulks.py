@@ -23,10 +23,10 @@ from smsd.services.bulks import (
 from smsd.services.charging import MICROS
 from smsd.services.statuses import DELIVERED_TO_HANDSET, EXPIRED_EXPIRED, REJECTED_NOT_SENT
 from smsd.services.submission import VALIDITY
-from smsd.store.batch import FINAL, REIMBURSED
-from smsd.store.bulks import Bulk, Bulks
+from smsd.store.batch import FINAL, HELD, REIMBURSED
+from smsd.store.bulks import Bulk, BulkRow, Bulks
 from smsd.store.credit import Credit
-from smsd.store.engine import StoreUnavailable
+from smsd.store.engine import Call, Row, StoreUnavailable
 from smsd.store.messages import Message, Report
 from smsd.store.settings import Rows
 from tests.services.rig import SIZE, Node
@@ -274,19 +274,46 @@ def test_an_account_s_paused_bulks_have_a_bound(node: Bulked, monkeypatch: pytes
     result(node.core.bulks.pause(Bulk(1, "autumn")))
 
 
-def test_what_is_on_its_way_to_disk_as_held_goes_on_too(node: Bulked) -> None:
+def test_what_is_on_its_way_to_disk_as_held_goes_on_too(
+    node: Bulked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = [message.id for message in node.bulk(3, None)]
+    write = node.engine.write
+
+    async def slow_to_hold(*calls: Call, announce: bool = False) -> list[list[Row]]:
+        if any(call.query is HELD for call in calls):
+            raise StoreUnavailable("It is told to be away.")
+        return await write(*calls, announce=announce)
+
     node.pause()
-    assert node.take_all() == []
-    node.engine.before = gone(8)  # While that can't be stored the bulk is resumed.
-    node.turn()
-    node.engine.before = []
-    node.resume()
-    node.clock.advance(0)
-    node.wait(5)
+    with monkeypatch.context() as patched:
+        patched.setattr(node.engine, "write", slow_to_hold)
+        assert node.sent() == []
+        node.resume()
+        node.wait(3)
+        assert node.sent() == []
+    node.wait(8)
     assert node.sent() == ids
     node.wait(2)
     assert node.open() == []
+
+
+def test_what_was_read_before_a_change_is_read_again(node: Bulked, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.bulk(1, None)
+    read: Deferred[None] = Deferred()
+    open_rows = node.core.bulk_rows.open
+
+    async def slow() -> list[BulkRow]:
+        rows = await open_rows()
+        await read
+        return rows
+
+    with monkeypatch.context() as patched:
+        patched.setattr(node.core.bulk_rows, "open", slow)
+        node.core.bulk_changes.apply(Rows())
+        node.pause()
+    read.callback(None)
+    assert node.sent() == []
 
 
 # Rescheduling.
@@ -591,10 +618,13 @@ def test_credit_does_not_come_back_for_a_cancel_that_comes_second(node: Bulked) 
     result(Credit(node.engine).add(1, MICROS))
     node.core.charging.apply(Rows())
     (message,) = node.bulk()
-    node.engine.before = gone()
+    node.engine.holding = True
     node.reports.end(message, EXPIRED_EXPIRED, 0)
-    node.clock.advance(0)  # This end is tried again, together with the next one.
+    node.clock.advance(0)
     node.reports.cancel(message)
+    node.engine.before = gone()  # The first end is tried again, together with the second one.
+    node.engine.holding = False
+    node.engine.release()
     node.wait(2)
     assert node.states() == [(4, EXPIRED_EXPIRED)]
     assert credit(node) == MICROS - MICROS // 100
