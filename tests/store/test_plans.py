@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from smsd.store import links, logs, messages, received, received_logs, retention
+from smsd.store import bulks, links, logs, messages, received, received_logs, retention
 from smsd.store.engine import Call, Query, Row
 from smsd.store.links import Which
 from smsd.store.messages import named
@@ -182,3 +182,31 @@ def test_segments_of_messages_that_are_removed_are_found_by_an_index(connection:
     sql = retention.SEGMENTS.sql.replace("{rows}", "(SELECT 1 AS id)")
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
     assert any("segment_of_message" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "STANDING",
+        "UNFINISHED",
+        "NEWER",
+        "SCHEDULED",
+        "WAITING",
+        "MOVE",
+        "UNMOVED",
+        "RELEASE",
+        "OPEN",
+        "OPEN_OF",
+        "FORGET",
+    ],
+)
+def test_so_does_one_about_bulks(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(bulks, name)
+    sql = query.sql.replace("{due}", "due_at").replace("{side}", "<")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]
+    tables = [step for step in plan if "message" in step or "bulk" in step]
+    assert tables
+    assert all("INDEX" in step or "PRIMARY KEY" in step for step in tables), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+    if "state = " in sql:
+        assert any("state=?" in step for step in plan), plan
