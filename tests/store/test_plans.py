@@ -116,6 +116,8 @@ class Explaining:
             {"mcc": "219", "group": 2},
             "message_log_network (slot=? AND account_id=? AND status_group=? AND network>? AND network<?)",
         ),
+        ({"group": 1}, "message_log_pending (slot=? AND account_id=?)"),
+        ({"group": 1, "source": "a"}, "message_log_pending (slot=? AND account_id=? AND source=?)"),
         ({"mnc": "10"}, " (slot=? AND account_id=?)"),
         ({"bulk_ids": ("a",)}, "message_log_bulk (account_id=? AND bulk_id=? AND log_at>? AND log_at<?)"),
         ({"bulk_ids": ("a", "b")}, "message_log_bulk (account_id=? AND bulk_id=? AND log_at>? AND log_at<?)"),
