@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -355,9 +356,10 @@ class Pushing(Service):
             if wanted:
                 await self._sender.send(wanted)
         except StoreUnavailable:
+            with suppress(CancelledError):  # The service stops: the table has them.
+                await deferLater(self._clock, AGAIN)
             for push in reversed(batch):
                 lane.window.put_back(push)
-            await deferLater(self._clock, AGAIN)
         except CancelledError:
             if self.running:
                 self._not_pushed(lane, wanted, "The request was given up.", Reach.REQUEST)
