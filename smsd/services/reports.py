@@ -102,6 +102,8 @@ class Reports:
             else:
                 # A commit whose answer was lost may have made it final: then only the table knows it is owed.
                 self._deliveries.look(message.account_id, Message)
+                if push is not None:
+                    self._pushing.look(push)
             if after is not None:
                 after()
 

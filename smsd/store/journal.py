@@ -43,6 +43,7 @@ from smsd.store.batch import (
 from smsd.store.engine import Change, Engine, Query, Row, StoreRefused, StoreUnavailable
 from smsd.store.links import TRACKED, UNTRACKED
 from smsd.store.messages import Message
+from smsd.store.pushes import PUSH, PUSHED
 from smsd.store.received import ARRIVED, NEVER_ARRIVED
 from smsd.store.repetitions import KEPT, NEVER_KEPT
 
@@ -373,6 +374,8 @@ class Journal:
         refused = {void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()}
         debited = batch.changes[DEBIT]
         refused[REFUND] = {id: (id, *debited[id]) for id in batch.changes[ACCEPT] if id in debited}
+        along = batch.changes[PUSH]
+        refused[PUSHED] = {id: (id,) for id in along if any(id in batch.changes[of] for of in REFUSED)}
         for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
             batch.changes[query] = {}
         later = self._gathering
