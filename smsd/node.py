@@ -265,6 +265,7 @@ class Node(InOrder):
         self.core.channel_states.setServiceParent(self)
         self.core.pushing.setServiceParent(self)
         self.core.removal.setServiceParent(self)
+        self.core.bulk_changes.setServiceParent(self)
         self.log.info(
             "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
             smpp=", ".join(self.config.smpp.listen) or "none",

@@ -566,6 +566,7 @@ class Stack:
         self.core.deadlines.startService()
         self.core.pushing.use(PushClient(self.core.accounts, network, 20.0, 16, private), pace or Pace())
         self.core.pushing.startService()
+        self.core.bulk_changes.startService()
         result(self.core.settings.load())
         network.settle()
 
@@ -606,6 +607,7 @@ class Stack:
         """Stop the clockwork and close the files."""
         if self.core.deadlines.running:
             self.core.deadlines.stopService()
+            self.core.bulk_changes.stopService()
         if self.sessions.running:
             self.sessions.stopService()
         result(self.engine.close())

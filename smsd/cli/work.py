@@ -8,19 +8,25 @@ from typing import Any
 
 import click
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import react
 
 from smsd.channels.options import InvalidOptions
 from smsd.config import ConfigError, find, load
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
-from smsd.store.engine import SchemaTooNew, StoreRefused, StoreUnavailable
+from smsd.store.engine import Engine, SchemaTooNew, StoreRefused, StoreUnavailable
 from smsd.store.open import UnknownDatabase, engine
 
 Work = Callable[[Administration], Awaitable[None]]
 
 
 def run(option: str | None, work: Work) -> None:
+    """Run a command that lists or changes settings, as :func:`run_on`."""
+    run_on(option, lambda database, clock: work(Administration(database)))
+
+
+def run_on(option: str | None, work: Callable[[Engine, IReactorTime], Awaitable[None]]) -> None:
     """Run a command on the configured database; what goes wrong is told in a sentence, with exit status 1."""
     problems: list[str] = []
 
@@ -35,7 +41,7 @@ def run(option: str | None, work: Work) -> None:
             database.prepare(reactor.seconds(), exclusive=False)
             await database.open()
             try:
-                await work(Administration(database))
+                await work(database, reactor)
             finally:
                 await database.close()
         except (

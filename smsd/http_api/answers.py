@@ -244,6 +244,41 @@ class Previews(msgspec.Struct, frozen=True):
     previews: list[Preview]
 
 
+class Bulk(msgspec.Struct, frozen=True):
+    """When what waits of a bulk is sent."""
+
+    bulkId: str
+    sendAt: str
+
+
+class BulkStatus(msgspec.Struct, frozen=True):
+    """Where a bulk is: PENDING, PAUSED, PROCESSING, CANCELED or FINISHED."""
+
+    bulkId: str
+    status: str
+
+
+class ListedBulk(msgspec.Struct, frozen=True):
+    """A bulk in a list."""
+
+    bulkId: str
+    sendAt: str
+    status: str
+
+
+class ListedBulks(msgspec.Struct, frozen=True):
+    """The answer to ``GET /sms/1/bulks`` that names none."""
+
+    bulks: list[ListedBulk]
+
+
+class AccountBalance(msgspec.Struct, frozen=True):
+    """What an account that pays in advance has left; 0 for one that pays later."""
+
+    balance: Decimal
+    currency: str
+
+
 class ServiceException(msgspec.Struct, frozen=True):
     """What is wrong with a request."""
 
@@ -275,6 +310,10 @@ XML_ROOTS: dict[type[msgspec.Struct], str] = {
     Clicks: "ClickResponse",
     Rates: "RateResponse",
     Conversion: "ConversionResponse",
+    Bulk: "BulkResponse",
+    BulkStatus: "BulkStatusResponse",
+    ListedBulks: "BulksResponse",
+    AccountBalance: "AccountBalance",
     ErrorAnswer: "response",
 }
 """The element around each answer in XML."""

@@ -14,6 +14,8 @@ from werkzeug.exceptions import HTTPException
 
 from smsd.http_api import compression
 from smsd.http_api.authorization import authorized
+from smsd.http_api.balance import Balance
+from smsd.http_api.bulks import BulkRequests
 from smsd.http_api.endpoints import Path, Paths
 from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_allowed, not_found
 from smsd.http_api.formats import FORMATS, JSON, Format, of_request
@@ -22,6 +24,7 @@ from smsd.http_api.logs import LogPages
 from smsd.http_api.pages import ALLOWED, METHODS, Page, pages
 from smsd.http_api.previewing import Previewing
 from smsd.http_api.queries import Query
+from smsd.http_api.repetitions import REPLAYED, fingerprint, key_of
 from smsd.http_api.reports import Reporting
 from smsd.http_api.sending import Sending
 from smsd.http_api.tracking import Counts
@@ -45,6 +48,8 @@ class HttpApi:
             **LogPages(core).paths(),
             **Previewing(core).paths(),
             **Counts(core).paths(),
+            **BulkRequests(core).paths(),
+            **Balance(core).paths(),
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))
@@ -114,11 +119,23 @@ class HttpApi:
         if accepted is None:
             raise not_acceptable(" or ".join(FORMATS))
         account = await authorized(self._core.admission, request, endpoint.password_in_query)
-        body = None
+        octets, body = b"", None
         if endpoint.body is not None:
             form = of_request(request.getHeader("Content-Type"))
-            body = form.read(request.body(), endpoint.body)
-        return await endpoint.serve(account, Query(request.args, in_path), body)
+            octets = request.body()
+            body = form.read(octets, endpoint.body)
+        query = Query(request.args, in_path)
+        if endpoint.repeated is None or (key := key_of(request)) is None:
+            return await endpoint.serve(account, query, body)
+        claim = await self._core.repetitions.claim(account.id, key, fingerprint(request, octets))
+        if claim.answer is not None:
+            request.setHeader(REPLAYED, "true")
+            return endpoint.repeated(claim.answer)
+        query.claim = claim
+        try:
+            return await endpoint.serve(account, query, body)
+        finally:
+            claim.abandon()
 
     def _error(self, problem: Exception) -> ApiError:
         error = known(problem)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 _date = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?(?:(Z)|([+\- ])(\d\d):?(\d\d))?", re.ASCII
 ).fullmatch
+YEAR_10000 = 253_402_300_800
+"""What no date can be written for."""
 EXPECTED = "Expected a date such as 2015-02-12T09:51:43.123+0100"
 
 
@@ -41,4 +43,6 @@ def read_date(text: str) -> float:
             raise ValueError(EXPECTED)
         offset = int(hours) * 3600 + int(minutes) * 60
         seconds += offset if sign == "-" else -offset
+    if seconds >= YEAR_10000:
+        raise ValueError(EXPECTED)
     return seconds + float(f"0.{fraction or '0'}")

@@ -39,6 +39,10 @@ class Endpoint(NamedTuple):
     password_in_query: bool = False
     errors: tuple[int, ...] = ()
     """The HTTP statuses of errors that are its own, such as 404 for an id that nothing has."""
+    repeated: Callable[[str], msgspec.Struct] | None = None
+    """Returns what was answered, of what is kept of that: the request may have an Idempotency-Key then."""
+    otherwise: type[msgspec.Struct] | None = None
+    """What it answers to a query that leaves out what is not required, if that is something else."""
 
 
 class Path(NamedTuple):
@@ -82,9 +86,10 @@ def sends(
     answer: type[msgspec.Struct],
     *of_query: Parameter,
     errors: tuple[int, ...] = (),
+    repeated: Callable[[str], msgspec.Struct] | None = None,
 ) -> Path:
     """Return a path that takes bodies by POST, or by PUT just the same."""
-    endpoint = Endpoint(summary, serve, answer, body, of_query, errors=errors)
+    endpoint = Endpoint(summary, serve, answer, body, of_query, errors=errors, repeated=repeated)
     return Path({b"POST": endpoint, b"PUT": endpoint})
 
 
@@ -96,10 +101,11 @@ def gives(
     head: Serve | None = None,
     password_in_query: bool = False,
     errors: tuple[int, ...] = (),
+    repeated: Callable[[str], msgspec.Struct] | None = None,
 ) -> Path:
     """Return a path that gives something by GET.
 
     ``head`` serves HEAD where GET takes something away, which nobody would see then.
     """
-    endpoint = Endpoint(summary, serve, answer, None, of_query, password_in_query, errors)
-    return Path({b"GET": endpoint, b"HEAD": endpoint._replace(serve=head or serve)})
+    endpoint = Endpoint(summary, serve, answer, None, of_query, password_in_query, errors, repeated)
+    return Path({b"GET": endpoint, b"HEAD": endpoint._replace(serve=head or serve, repeated=None)})

@@ -9,6 +9,7 @@ import msgspec
 
 from smsd.http_api.answers import ErrorAnswer, RequestError, ServiceException
 from smsd.services.backlog import OverRate, QueueFull
+from smsd.services.repetitions import OtherRequest
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 
@@ -59,9 +60,14 @@ def not_found() -> ApiError:
     return ApiError(404, "NOT_FOUND", "There is nothing at this path.")
 
 
-def unknown_message() -> ApiError:
-    """Return the error for an id that no tracked message of the account has."""
-    return ApiError(404, "NOT_FOUND", "No tracked message of the account has this id.")
+def unknown(what: str) -> ApiError:
+    """Return the error for something that a request names and that doesn't exist."""
+    return ApiError(404, "NOT_FOUND", f"There is no {what}.")
+
+
+def conflict(text: str) -> ApiError:
+    """Return the error for a change that can't be made, or can't be made any more."""
+    return ApiError(409, "CONFLICT", text)
 
 
 def not_allowed(methods: str) -> ApiError:
@@ -129,6 +135,12 @@ def too_many(seconds: int) -> ApiError:
     return ApiError(429, "TOO_MANY_REQUESTS", "The account sends too much: repeat it later.", headers)
 
 
+def used_before() -> ApiError:
+    """Return the error for a request whose key was another's."""
+    text = "[Idempotency-Key : It was used for another request.]"
+    return ApiError(422, "UNPROCESSABLE_CONTENT", text)
+
+
 def general() -> ApiError:
     """Return the error for a mistake of ours."""
     return ApiError(500, "GENERAL_ERROR", "Something went wrong; the operator has been told.")
@@ -142,6 +154,8 @@ def known(problem: Exception) -> ApiError | None:
         return too_many(math.ceil(problem.seconds))
     if isinstance(problem, QueueFull):
         return too_many(QUEUE_RETRY_AFTER)
+    if isinstance(problem, OtherRequest):
+        return used_before()
     return None
 
 

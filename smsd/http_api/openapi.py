@@ -18,6 +18,7 @@ from smsd.http_api.endpoints import PASSWORD, USERNAME, Endpoint, Parameter, Pat
 from smsd.http_api.errors import (
     ApiError,
     bad_request,
+    conflict,
     forbidden,
     general,
     head_too_large,
@@ -31,9 +32,11 @@ from smsd.http_api.errors import (
     unauthorized,
     unavailable,
     unsupported_type,
+    used_before,
 )
 from smsd.http_api.formats import FORMATS, JSON, XML
 from smsd.http_api.queries import VALUES
+from smsd.http_api.repetitions import HEADER, REPLAYED
 from smsd.http_api.schemas import Schemas, as_markdown, example
 from smsd.http_api.vocabulary import TERMS
 from smsd.http_api.xml import document as xml_document
@@ -74,6 +77,10 @@ _ERRORS: tuple[tuple[ApiError, str], ...] = (
     (not_found(), "There is nothing at this path, or nothing that has this id."),
     (not_allowed("OPTIONS, POST, PUT"), "The path does not serve this method."),
     (not_acceptable(_MEDIA_TYPES), "`Accept` wants neither JSON nor XML."),
+    (
+        conflict("Bulk spring is FINISHED: it can't be changed any more."),
+        "What the request names can't be changed like this, or not any more.",
+    ),
     (too_slow(60.0), "The request takes too long to come. The connection is closed."),
     (too_large(1 << 20), "The body is too long. The connection is closed."),
     (target_too_long(16_384), "The URL is too long. The connection is closed."),
@@ -83,6 +90,7 @@ _ERRORS: tuple[tuple[ApiError, str], ...] = (
         "The account sends more than it may, or too many wrong passwords came from this address. Nothing of"
         " the request was done.",
     ),
+    (used_before(), "The `Idempotency-Key` was another request's."),
     (head_too_large(16_384, 100), "The head is too long. The connection is closed."),
     (general(), "A fault in smsd; its log has more."),
     (
@@ -90,7 +98,9 @@ _ERRORS: tuple[tuple[ApiError, str], ...] = (
         "The database can't be reached, or too much waits for it. Nothing of the request was done.",
     ),
 )
-ERRORS: Mapping[int, ApiError] = {error.code: error for error, _ in _ERRORS}
+ERRORS: Mapping[int, ApiError] = {
+    error.code: error for error, _ in sorted(_ERRORS, key=lambda one: one[0].code)
+}
 """An example of each error that there can be."""
 ALWAYS = (401, 403, 406, 408, 414, 429, 431, 500, 503)
 """Errors that any request can get."""
@@ -99,6 +109,13 @@ _HEADERS = {
     "Retry-After": "How many seconds to wait until the request may be repeated.",
     "WWW-Authenticate": "How to authorize.",
 }
+KEY = Parameter(
+    HEADER,
+    "text",
+    "A request that has it may be repeated, and is served once: 1 to 100 printable ASCII characters that no"
+    " other request of the account has had.",
+    header=True,
+)
 _parameter = re.compile(r"<(?:\w+:)?(\w+)>")
 """Finds a parameter in a path as Klein has it."""
 
@@ -106,7 +123,7 @@ _parameter = re.compile(r"<(?:\w+:)?(\w+)>")
 def described(paths: Paths, pushed: Iterable[Pushed] = ()) -> dict[str, Any]:
     """Return the document that describes what some paths serve, and what is pushed."""
     endpoints = [one for path in paths.values() for one in path.endpoints.values()]
-    answers = [one.answer for one in endpoints]
+    answers = [answer for one in endpoints for answer in (one.answer, one.otherwise) if answer is not None]
     bodies = [one.body for one in endpoints if one.body is not None]
     pushed = tuple(pushed)
     schemas = Schemas([*bodies, *answers, *(one.body for one in pushed), ErrorAnswer])
@@ -173,13 +190,17 @@ def _operation(path: str, method: str, endpoint: Endpoint, schemas: Schemas) -> 
         }
     served: dict[str, Any] = {"description": as_markdown(endpoint.answer.__doc__ or "")}
     if method != "head":
-        root = XML_ROOTS[endpoint.answer]
-        served["content"] = _content(endpoint.answer, example(endpoint.answer), root, schemas)
+        served["content"] = _answers(endpoint, schemas)
     errors = {*ALWAYS, *endpoint.errors}
     if parameters or endpoint.body is not None:
         errors.add(400)
     if endpoint.body is not None:
         errors |= {413, 415}
+    if endpoint.repeated is not None:
+        errors.add(422)
+        served["headers"] = {
+            REPLAYED: {"description": "Whether it was answered before.", "schema": {"enum": ["true"]}}
+        }
     if in_path:
         errors.add(404)
     operation["responses"] = {"200": served} | {
@@ -211,6 +232,8 @@ def _parameters(endpoint: Endpoint, in_path: list[str]) -> Iterator[Parameter]:
             known = TERMS.get(name)
             yield Parameter(name, "text", known.meaning if known is not None else "Which one.")
     yield from endpoint.parameters
+    if endpoint.repeated is not None:
+        yield KEY
 
 
 def _parameter_object(parameter: Parameter, in_path: list[str]) -> dict[str, Any]:
@@ -257,7 +280,12 @@ def _refused(error: ApiError, description: str, schemas: Schemas) -> dict[str, A
     }
     if error.headers:
         made["headers"] = {
-            name: {"description": _HEADERS[name], "schema": {"type": "string"}, "example": value}
+            name: {
+                "description": _HEADERS[name],
+                "required": True,
+                "schema": {"type": "string"},
+                "example": value,
+            }
             for name, value in error.headers.items()
         }
     return made
@@ -269,6 +297,21 @@ def _content(kind: type[msgspec.Struct], value: Any, root: str, schemas: Schemas
     return {
         JSON.media_type: {"schema": schema, "example": value},
         XML.media_type: {"schema": schema | {"xml": {"name": root}}, "example": _indented(value, root)},
+    }
+
+
+def _answers(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    """Return what an endpoint answers in each format, which may be one of two things."""
+    kinds = [kind for kind in (endpoint.answer, endpoint.otherwise) if kind is not None]
+    made = {kind.__name__: _content(kind, example(kind), XML_ROOTS[kind], schemas) for kind in kinds}
+    if len(made) == 1:
+        return made[endpoint.answer.__name__]
+    return {
+        media_type: {
+            "schema": {"anyOf": [one[media_type]["schema"] for one in made.values()]},
+            "examples": {name: {"value": one[media_type]["example"]} for name, one in made.items()},
+        }
+        for media_type in FORMATS
     }
 
 

@@ -10,12 +10,20 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionLost, DNSLookupError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionDone,
+    ConnectionLost,
+    DNSLookupError,
+)
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
     IHostnameResolver,
     IHostResolution,
+    IProtocol,
+    IProtocolFactory,
     IReactorPluggableNameResolver,
     IResolutionReceiver,
     IStreamClientEndpoint,
@@ -34,8 +42,8 @@ from smsd.store.pushes import Push
 
 CONNECT = 10.0
 """Seconds until a host must have taken a connection."""
-KEPT = 60
-"""Seconds for which an idle connection is kept for the next request."""
+KEPT = 15
+"""Seconds for which an idle connection is kept for the next request; many servers keep one no longer."""
 REDIRECTS = 3
 """How many redirections are followed."""
 REPEATED = frozenset({307, 308})
@@ -43,6 +51,8 @@ REPEATED = frozenset({307, 308})
 ANSWER = 65_536
 """Octets of an answer that are read, to use the connection again; what a client says there means nothing."""
 
+_UNICAST = IPv6Network("2000::/3")
+"""All that is given out of IPv6 so far (RFC 4291, 2.4)."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 _SHARED = IPv4Network("100.64.0.0/10")
@@ -60,6 +70,8 @@ def is_public(address: str) -> bool:
         within = _embedded(parsed)
         if within is not None:
             return is_public(str(within))
+        if parsed not in _UNICAST:
+            return False
     elif parsed in _SHARED:
         return False
     return parsed.is_global and not parsed.is_multicast
@@ -81,12 +93,14 @@ class Forbidden(DNSLookupError):
 class PublicNames:
     """Resolves names as another resolver does, but leaves out the addresses that are not public.
 
-    It is asked anew for each connection, and the connection is made to just what it answers: a name that
-    changes between check and use gains nothing.
+    Each connection has one of its own, and is made to just what it answers: a name that changes between
+    check and use gains nothing.
     """
 
     def __init__(self, resolver: IHostnameResolver) -> None:
         self._resolver = resolver
+        self.left_out = False
+        """Whether an address was."""
 
     def resolveHostName(
         self,
@@ -98,7 +112,7 @@ class PublicNames:
     ) -> IHostResolution:
         """Resolve a name; literal addresses come this way too."""
         return self._resolver.resolveHostName(
-            _PublicOnly(resolutionReceiver), hostName, portNumber, *args, **named
+            _PublicOnly(resolutionReceiver, self), hostName, portNumber, *args, **named
         )
 
 
@@ -106,8 +120,9 @@ class PublicNames:
 class _PublicOnly:
     """Passes public addresses on."""
 
-    def __init__(self, receiver: IResolutionReceiver) -> None:
+    def __init__(self, receiver: IResolutionReceiver, names: PublicNames) -> None:
         self._receiver = receiver
+        self._names = names
 
     def resolutionBegan(self, resolution: IHostResolution) -> None:
         self._receiver.resolutionBegan(resolution)
@@ -115,6 +130,8 @@ class _PublicOnly:
     def addressResolved(self, address: IAddress) -> None:
         if is_public(getattr(address, "host", "")):
             self._receiver.addressResolved(address)
+        else:
+            self._names.left_out = True
 
     def resolutionComplete(self) -> None:
         self._receiver.resolutionComplete()
@@ -137,16 +154,40 @@ class _Reactor:
         return getattr(self._reactor, name)
 
 
+@implementer(IStreamClientEndpoint)
+class _Public:
+    """Connects to a public address of a host."""
+
+    def __init__(self, reactor: Any, host: bytes, port: int) -> None:
+        self._names = PublicNames(reactor.nameResolver)
+        self._endpoint = HostnameEndpoint(_Reactor(reactor, self._names), host, port, timeout=CONNECT)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect, or say that there is no address to which smsd may."""
+        connected: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
+        return connected.addErrback(self._explained)
+
+    def _explained(self, failure: Failure) -> Failure:
+        if failure.check(DNSLookupError) and self._names.left_out:
+            return Failure(Forbidden("It leads to an address that is not public."))
+        return failure
+
+
 @implementer(IAgentEndpointFactory)
 class _Endpoints:
-    """Makes connections to the addresses that a resolver allows."""
+    """Makes connections to the addresses that are allowed."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, private: bool) -> None:
         self._reactor = reactor
+        self._private = private
         self._policy = BrowserLikePolicyForHTTPS()
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        endpoint = HostnameEndpoint(self._reactor, uri.host, uri.port, timeout=CONNECT)
+        endpoint: IStreamClientEndpoint
+        if self._private:
+            endpoint = HostnameEndpoint(self._reactor, uri.host, uri.port, timeout=CONNECT)
+        else:
+            endpoint = _Public(self._reactor, uri.host, uri.port)
         if uri.scheme == b"https":
             return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
         return endpoint
@@ -212,15 +253,12 @@ class PushClient:
         self._accounts = accounts
         self._reactor = reactor
         self._timeout = timeout
-        names = reactor.nameResolver if private else PublicNames(reactor.nameResolver)
         pool = HTTPConnectionPool(reactor)
         pool.maxPersistentPerHost = connections
         pool.cachedConnectionTimeout = KEPT
         pool.retryAutomatically = False  # What the first attempt has done nobody knows.
         self._pool = pool
-        self._agent = _PlainAnswers(
-            Agent.usingEndpointFactory(reactor, _Endpoints(_Reactor(reactor, names)), pool)
-        )
+        self._agent = _PlainAnswers(Agent.usingEndpointFactory(reactor, _Endpoints(reactor, private), pool))
 
     async def send(self, pushes: Sequence[Push]) -> None:
         """Send pushes in one request; raises ``NotPushed`` if the URL has not taken them."""
@@ -232,12 +270,10 @@ class PushClient:
             )
         except TimeoutError:
             raise NotPushed(f"There was no answer in {self._timeout:g} seconds.", Reach.URL) from None
-        except CancelledError:
+        except (CancelledError, NotPushed):
             raise
-        except (ConnectError, DNSLookupError) as error:
-            raise NotPushed(_reason(error), Reach.HOST) from error
         except Exception as error:
-            raise NotPushed(_reason(error), Reach.URL) from error
+            raise NotPushed(_reason(error), _reach(error)) from error
         if not 200 <= code < 300:
             raise NotPushed(f"The answer was HTTP status {code}.", Reach.REQUEST)
 
@@ -249,18 +285,14 @@ class PushClient:
     async def _follow(self, request: Outgoing) -> int:
         """Make a request, again where it is redirected to, and return the last answer's status."""
         url, authorization = _authorization(request.url)
-        for _ in range(REDIRECTS + 1):
-            # Each request has a client of its own, since one remembers the cookies of all.
-            response = await HTTPClient(self._agent).request(
-                request.method,
-                url,
-                headers=Headers({name: [value] for name, value in request.headers.items()}),
-                data=_Body(request.body) if request.body is not None else None,
-                auth=authorization,
-                allow_redirects=False,
-                unbuffered=True,
-                reactor=self._reactor,
-            )
+        for number in range(REDIRECTS + 1):
+            try:
+                response = await self._request(request, url, authorization)
+            except (ConnectError, DNSLookupError) as error:
+                if not number:
+                    raise
+                # Another host is meant, which says nothing of what else goes to this one.
+                raise NotPushed(f"After a redirection: {_reason(error)}", Reach.URL) from error
             await _read(response)
             location = (response.headers.getRawHeaders("location") or [""])[0]
             if response.code not in REPEATED or not location:
@@ -271,6 +303,20 @@ class PushClient:
             if after.scheme not in ("http", "https") or (before.scheme, after.scheme) == ("https", "http"):
                 return int(response.code)
         raise NotPushed(f"There were more than {REDIRECTS} redirections.", Reach.REQUEST)
+
+    async def _request(self, request: Outgoing, url: str, authorization: tuple[str, str] | None) -> IResponse:
+        # Each request has a client of its own, since one remembers the cookies of all.
+        response: IResponse = await HTTPClient(self._agent).request(
+            request.method,
+            url,
+            headers=Headers({name: [value] for name, value in request.headers.items()}),
+            data=_Body(request.body) if request.body is not None else None,
+            auth=authorization,
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._reactor,
+        )
+        return response
 
 
 class _Reading(Protocol):
@@ -305,13 +351,27 @@ def _authorization(url: str) -> tuple[str, tuple[str, str] | None]:
     return urlunsplit(parts._replace(netloc=place)), (unquote(name), unquote(password))
 
 
+def _inner(error: Exception) -> Exception:
+    """Return what twisted.web has wrapped, as it does with all that happens once there is a connection."""
+    reasons = getattr(error, "reasons", None)
+    inner = reasons[0].value if reasons else error
+    return inner if isinstance(inner, Exception) else error
+
+
+def _reach(error: Exception) -> Reach:
+    """Return what else would fail."""
+    if isinstance(error, ConnectError | DNSLookupError):
+        return Reach.HOST
+    # A server closes a connection that was kept for long; or it breaks on just this request.
+    return Reach.REQUEST if isinstance(_inner(error), ConnectionLost | ConnectionDone) else Reach.URL
+
+
 def _reason(error: Exception) -> str:
     """Return what went wrong in words."""
-    reasons = getattr(error, "reasons", None)
-    if reasons:  # twisted.web wraps what happens after the connection was made.
-        inner = reasons[0].value
-        return _reason(inner) if isinstance(inner, Exception) else str(inner)
-    if isinstance(error, ConnectionLost):
+    inner = _inner(error)
+    if inner is not error:
+        return _reason(inner)
+    if isinstance(error, ConnectionLost | ConnectionDone):
         return "The connection broke before there was an answer."
     if isinstance(error, ConnectingCancelledError):
         return f"There was no connection in {CONNECT:g} seconds."

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from smsd.http_api.dates import read_date
 from smsd.http_api.errors import bad_request
+from smsd.services.repetitions import Claim
 
 VALUES = 1000
 """How many values of a parameter are looked at."""
@@ -20,6 +21,8 @@ class Query:
     def __init__(self, given: Mapping[bytes, Sequence[bytes]], in_path: Mapping[str, str]) -> None:
         self._given = given
         self.in_path = in_path
+        self.claim: Claim | None = None
+        """The key under which the answer is kept, if the request has one."""
 
     def text(self, name: str) -> str:
         """Return the last value of a parameter, nothing if it is absent.

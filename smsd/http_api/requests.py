@@ -223,6 +223,18 @@ class FullDatas(msgspec.Struct, frozen=True):
     bulkId: Id | None = None
 
 
+class BulkTime(msgspec.Struct, frozen=True):
+    """The body of ``PUT /sms/1/bulks``."""
+
+    sendAt: Moment
+
+
+class BulkChange(msgspec.Struct, frozen=True):
+    """The body of ``PUT /sms/1/bulks/status``: PENDING lets a bulk that is paused go on."""
+
+    status: Annotated[str, Meta(pattern="^(PENDING|PAUSED|CANCELED)$")]
+
+
 class PreviewRequest(msgspec.Struct, frozen=True):
     """The body of ``POST /sms/1/preview``."""
 

@@ -13,6 +13,7 @@ from smsd.http_api.content import binary_content, text_content
 from smsd.http_api.endpoints import PASSWORD, USERNAME, Parameter, Paths, gives, sends
 from smsd.http_api.errors import bad_request, unavailable
 from smsd.http_api.queries import Query
+from smsd.http_api.repetitions import kept, sent, sent_messages
 from smsd.http_api.requests import (
     PLAIN,
     Data,
@@ -28,6 +29,7 @@ from smsd.http_api.requests import (
 )
 from smsd.http_api.shortening import TrackedText, check
 from smsd.services.core import Core
+from smsd.services.repetitions import Claim
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
     MISSING_TO,
@@ -78,7 +80,11 @@ class _Storing:
 
     def not_stored(self, message: Message) -> None:
         """Wait for one message less, and refuse the request."""
-        self._failed = True
+        self.kept(False)
+
+    def kept(self, on_disk: bool) -> None:
+        """Wait for the answer no more, which is kept with its messages or not at all."""
+        self._failed |= not on_disk
         self._one_less()
 
     def _one_less(self) -> None:
@@ -98,14 +104,17 @@ class Sending:
         """Return what is served here."""
         return {
             "/sms/1/text/single": sends(
-                "Sends one text to one or several destinations.", self.text_single, Text, Sent
+                "Sends one text to one or several destinations.", self.text_single, Text, Sent, repeated=sent
             ),
-            "/sms/1/text/multi": sends("Sends several texts.", self.text_multi, Texts, SentMessages),
+            "/sms/1/text/multi": sends(
+                "Sends several texts.", self.text_multi, Texts, SentMessages, repeated=sent_messages
+            ),
             "/sms/1/text/advanced": sends(
                 "Sends texts with everything that can be said of them.",
                 self.text_advanced,
                 FullTexts,
                 SentMessages,
+                repeated=sent_messages,
             ),
             "/sms/1/text/query": gives(
                 "Sends the text that the query has.",
@@ -118,39 +127,45 @@ class Sending:
                 Parameter("text", "text", "What is sent."),
                 head=self.nothing,
                 password_in_query=True,
+                repeated=sent,
             ),
             "/sms/1/binary/single": sends(
-                "Sends octets to one or several destinations.", self.binary_single, Data, Sent
+                "Sends octets to one or several destinations.", self.binary_single, Data, Sent, repeated=sent
             ),
             "/sms/1/binary/multi": sends(
-                "Sends several messages of octets.", self.binary_multi, Datas, SentMessages
+                "Sends several messages of octets.",
+                self.binary_multi,
+                Datas,
+                SentMessages,
+                repeated=sent_messages,
             ),
             "/sms/1/binary/advanced": sends(
                 "Sends octets with everything that can be said of them.",
                 self.binary_advanced,
                 FullDatas,
                 SentMessages,
+                repeated=sent_messages,
             ),
         }
 
     async def text_single(self, account: Account, query: Query, body: Text) -> Sent:
         """Send one text to one or several destinations."""
-        return await self._single(account, _text(body))
+        return await self._single(account, query, _text(body))
 
     async def text_multi(self, account: Account, query: Query, body: Texts) -> SentMessages:
         """Send several texts."""
-        return await self._several(account, [_text(message) for message in body.messages], None)
+        return await self._several(account, query, [_text(message) for message in body.messages], None)
 
     async def text_advanced(self, account: Account, query: Query, body: FullTexts) -> SentMessages:
         """Send texts with everything that can be said of them."""
         messages = [self._full_text(body, number) for number in range(len(body.messages))]
-        return await self._several(account, messages, body.bulkId)
+        return await self._several(account, query, messages, body.bulkId)
 
     async def text_query(self, account: Account, query: Query, body: None) -> Sent:
         """Send the text that a request's query has."""
         to = query.texts("to") or [""]
         return await self._single(
-            account, _text(Text(sender=query.text("from"), to=to, text=query.text("text")))
+            account, query, _text(Text(sender=query.text("from"), to=to, text=query.text("text")))
         )
 
     async def nothing(self, account: Account, query: Query, body: None) -> Sent:
@@ -159,15 +174,15 @@ class Sending:
 
     async def binary_single(self, account: Account, query: Query, body: Data) -> Sent:
         """Send octets to one or several destinations."""
-        return await self._single(account, _binary(body, ""))
+        return await self._single(account, query, _binary(body, ""))
 
     async def binary_multi(self, account: Account, query: Query, body: Datas) -> SentMessages:
         """Send octets to various destinations."""
-        return await self._several(account, _binaries(body.messages), None)
+        return await self._several(account, query, _binaries(body.messages), None)
 
     async def binary_advanced(self, account: Account, query: Query, body: FullDatas) -> SentMessages:
         """Send octets with everything that can be said of them."""
-        return await self._several(account, _binaries(body.messages), body.bulkId)
+        return await self._several(account, query, _binaries(body.messages), body.bulkId)
 
     def _full_text(self, body: FullTexts, number: int) -> Outgoing:
         """Return a message of a request.
@@ -184,20 +199,20 @@ class Sending:
         text = TrackedText(message.sender, message.text, outgoing.options, tracking, links)
         return outgoing._replace(tracked=text)
 
-    async def _single(self, account: Account, message: Outgoing) -> Sent:
+    async def _single(self, account: Account, query: Query, message: Outgoing) -> Sent:
         _limit(len(message.destinations), "to")
         bulk_id = str(self._core.ids.next()) if len(message.destinations) > 1 else None
-        return Sent(bulk_id or UNSET, await self._send(account, [message], bulk_id))
+        return Sent(bulk_id or UNSET, await self._send(account, [message], bulk_id, query.claim))
 
     async def _several(
-        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None
+        self, account: Account, query: Query, messages: Sequence[Outgoing], bulk_id: str | None
     ) -> SentMessages:
         _limit(sum(len(message.destinations) for message in messages), "messages")
         bulk_id = bulk_id or str(self._core.ids.next())
-        return SentMessages(bulk_id, await self._send(account, messages, bulk_id))
+        return SentMessages(bulk_id, await self._send(account, messages, bulk_id, query.claim))
 
     async def _send(
-        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None
+        self, account: Account, messages: Sequence[Outgoing], bulk_id: str | None, claim: Claim | None
     ) -> list[SentMessage]:
         """Hand the messages in, and return what became of each once all are on disk.
 
@@ -212,7 +227,7 @@ class Sending:
         # that the same request on another connection hears that they are taken, and sends nothing twice.
         storing = _Storing(lambda: claimed.release(account.id, ids - taken))
         try:
-            answers = self._hand_in(account, messages, bulk_id, taken, storing)
+            answers = self._hand_in(account, messages, bulk_id, claim, taken, storing)
         finally:
             storing.handed_in()
         if not await storing.done:
@@ -224,6 +239,7 @@ class Sending:
         account: Account,
         messages: Sequence[Outgoing],
         bulk_id: str | None,
+        claim: Claim | None,
         taken: set[str],
         storing: _Storing,
     ) -> list[SentMessage]:
@@ -256,6 +272,9 @@ class Sending:
                 if client_id is not None and answer.messageId is not UNSET:
                     used.add(client_id)
                 answers.append(answer)
+        if claim is not None:
+            storing.waiting += 1
+            claim.keep(kept(bulk_id, answers), storing.kept)
         return answers
 
     def _submit(self, request: Request, shown_id: str | None, storing: _Storing) -> SentMessage:

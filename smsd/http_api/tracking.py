@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from smsd.http_api.answers import Clicks, Conversion, Rates, click_of, rate_of
 from smsd.http_api.endpoints import BULK_IDS, LIMIT, MESSAGE_IDS, Endpoint, Parameter, Path, Paths, gives
-from smsd.http_api.errors import bad_request, unknown_message
+from smsd.http_api.errors import bad_request, unknown
 from smsd.http_api.queries import Query
 from smsd.services.core import Core
 from smsd.services.links import UnknownMessage
@@ -62,7 +62,7 @@ class Counts:
         try:
             process_key = await self._core.links.convert(account.id, query.in_path["messageId"])
         except UnknownMessage:
-            raise unknown_message() from None
+            raise unknown("tracked message with this id") from None
         return Conversion(process_key or UNSET)
 
     async def clicks(self, account: Account, query: Query, body: None) -> Clicks:

@@ -175,6 +175,21 @@ TERMS = {
     "clicked": Term("Of them, those of which a person has opened a link.", 1),
     "clicks": Term("Clicks of persons.", 3),
     "converted": Term("Of them, those whose conversion was told.", 1),
+    # Bulks and balances.
+    "Bulk.sendAt": Term(
+        "The earliest time of what waits, or when it was due.", "2030-05-17T07:30:00.000+0000"
+    ),
+    "ListedBulk.sendAt": Term(
+        "The earliest time of what waits, or when it was due.", "2030-05-17T07:30:00.000+0000"
+    ),
+    "BulkTime.sendAt": Term("The new time, which has not passed.", "2030-05-17T09:30:00.000+0200"),
+    "BulkStatus.status": Term("Where the bulk is.", "PAUSED"),
+    "ListedBulk.status": Term("Where the bulk is.", "PENDING"),
+    "BulkChange.status": Term(
+        "`PAUSED` pauses the bulk, `PENDING` resumes it, `CANCELED` cancels it.", "PAUSED"
+    ),
+    "bulks": Term("The bulks that are not finished."),
+    "balance": Term("What is left, an exact decimal.", 99.98),
     # Previews.
     "PreviewRequest.text": Term("The text to preview.", "Çok güzel"),
     "PreviewRequest.languageCode": Term("Previews it also with this language's tables.", "TR"),

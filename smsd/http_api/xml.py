@@ -25,6 +25,7 @@ ITEMS = {
     "messages": "message",
     "results": "result",
     "previews": "preview",
+    "bulks": "bulk",
     "destinations": "destination",
     "to": "to",
 }

@@ -47,6 +47,11 @@ class Charging:
         reading = Deferred.fromCoroutine(self._reread())
         reading.addErrback(lambda failure: self.log.failure("Credit can't be read", failure))
 
+    def left(self, account_id: int) -> int | None:
+        """Return what an account has left, in millionths of its currency; ``None`` if it pays later."""
+        left = self._left.get(account_id)
+        return None if left is None else left - self._reserved.get(account_id, 0)
+
     def reserve(self, account_id: int, price: str, segments: int) -> int:
         """Set aside what a message costs, and return it; 0 if the account pays later.
 

@@ -12,6 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from smsd.services.accounts import Accounts
 from smsd.services.admission import Admission
 from smsd.services.backlog import Backlog
+from smsd.services.bulk_changes import BulkChanges
+from smsd.services.bulks import Bulks
 from smsd.services.channel_states import ChannelStates
 from smsd.services.charging import Charging
 from smsd.services.client_ids import ClientIds
@@ -26,12 +28,15 @@ from smsd.services.links import Links, ShortLinks
 from smsd.services.logs import LogReading
 from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
+from smsd.services.repetitions import Repetitions
 from smsd.services.reports import Reports
 from smsd.services.retention import Removal, Remover, Retention, removers
 from smsd.services.routing import Routing
 from smsd.services.settings import Settings
+from smsd.services.stops import Stops
 from smsd.services.submission import Submission
 from smsd.services.tracking import Tracking
+from smsd.store.bulks import Bulks as BulkRows
 from smsd.store.channel_states import ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine
@@ -42,12 +47,14 @@ from smsd.store.messages import Messages
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
 from smsd.store.received_logs import ReceivedLogs
+from smsd.store.repetitions import Repetitions as RepetitionRows
 from smsd.store.retention import RetentionRows
 
 AS_EVER = Retention()
 """How long things are kept unless the configuration says otherwise."""
 
 NO_LINKS = ShortLinks()
+"""Without a URL of their own, there are no short links."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -82,6 +89,8 @@ class Core:
         self.accounts = Accounts(in_thread)
         self.admission = Admission(self.accounts, Guard(clock), clock)
         self.client_ids = ClientIds(self.messages, self.journal)
+        self.repetition_rows = RepetitionRows(engine)
+        self.repetitions = Repetitions(self.repetition_rows, self.journal, self.ids, clock)
         self.routing = Routing()
         self.networks = Networks()
         self.backlog = Backlog(self.messages, clock)
@@ -98,9 +107,20 @@ class Core:
         )
         self.reports.ended = self.links.ended
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
+        stops = Stops()
         self.dispatch = Dispatch(
-            self.journal, self.messages, self.reports, self.tracking, self.backlog, clock, bounds.messages
+            self.journal,
+            self.messages,
+            self.reports,
+            self.tracking,
+            self.backlog,
+            stops,
+            clock,
+            bounds.messages,
         )
+        self.bulk_rows = BulkRows(engine)
+        self.bulks = Bulks(self.bulk_rows, stops, self.ids, clock)
+        self.bulk_changes = BulkChanges(self.bulk_rows, stops, self.dispatch, self.reports, clock)
         self.submission = Submission(
             self.routing,
             self.ids,
@@ -125,6 +145,14 @@ class Core:
         self.removers = [
             *removers(RetentionRows(engine), retention),
             Remover("tracked messages", self.links.remove_old),
+            Remover(
+                "answers to requests that may be repeated",
+                lambda now, limit: self.repetition_rows.remove_before(now - retention.logs, limit),
+            ),
+            Remover(
+                "what was said of bulks",
+                lambda now, limit: self.bulk_rows.remove_before(now - retention.logs, limit),
+            ),
         ]
         self.removal = Removal(self.removers, clock)
         for user in (
@@ -135,6 +163,7 @@ class Core:
             self.deliveries,
             self.inbox,
             self.pushing,
+            self.bulk_changes,
         ):
             self.settings.use(user.apply)
 
@@ -144,10 +173,11 @@ class Core:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        tables = (self.messages, self.received, self.link_rows)
+        tables = (self.messages, self.received, self.link_rows, self.repetition_rows, self.bulk_rows)
         self.ids.newest = max([await table.newest_id() for table in tables])
         await self.backlog.resume()
         await self.charging.resume()
         await self.gathering.resume(self.messages)
+        await self.bulk_changes.resume()
         await self.dispatch.resume()
         await self.inbox.resume()

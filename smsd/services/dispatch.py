@@ -16,6 +16,7 @@ from smsd.services.statuses import (
     UNDELIVERABLE_REJECTED_OPERATOR,
     VALIDITY_EXPIRED,
 )
+from smsd.services.stops import Stops, Verdict
 from smsd.services.tracking import Outcome, Tracking
 from smsd.services.window import Window
 from smsd.store.journal import Journal
@@ -43,6 +44,7 @@ class Outbox:
         reports: Reports,
         tracking: Tracking,
         backlog: Backlog,
+        stops: Stops,
         clock: IReactorTime,
         size: int,
     ) -> None:
@@ -52,6 +54,7 @@ class Outbox:
         self._reports = reports
         self._tracking = tracking
         self._backlog = backlog
+        self._stops = stops
         self._clock = clock
         self._size = size
         self._windows: dict[
@@ -104,7 +107,7 @@ class Outbox:
                 self._end(message, EXPIRED_EXPIRED, VALIDITY_EXPIRED)
             elif message.taken and len(message.taken) == message.segments:
                 self._sent(message)  # All that a crash left undone of it.
-            else:
+            elif message.bulk_id is None or not self._is_stopped(message):
                 return message
         return None
 
@@ -173,6 +176,37 @@ class Outbox:
         window = self._window_of(message)
         self._reports.end(message, status, error, lambda: window.settle(message.id))
 
+    def stop(self, account_id: int) -> None:
+        """Deal with the messages of an account that wait here and are not to be sent.
+
+        :meth:`take` does so too; but a channel that is not bound takes nothing.
+        """
+        for window in self._windows.get(account_id, {}).values():
+            for message in window.withdraw(lambda message: self._stops.verdict(message) is not None):
+                self._is_stopped(message)
+
+    def _is_stopped(self, message: Message) -> bool:
+        """Tell whether a message is not to be sent now, and see to what becomes of it then."""
+        verdict = self._stops.verdict(message)
+        if verdict is Verdict.WAIT:
+            self._stops.wait(message, self.put_back)
+        elif verdict is Verdict.HOLD:
+            self._hold(message)
+        elif verdict is Verdict.CANCEL:
+            window = self._window_of(message)
+            self._reports.cancel(message, lambda: window.settle(message.id))
+        return verdict is not None
+
+    def _hold(self, message: Message) -> None:
+        window = self._window_of(message)
+
+        def held(on_disk: bool) -> None:
+            self._stops.on_disk(message)
+            window.settle(message.id)
+
+        self._stops.held(message)
+        self._journal.held(message.id, held)
+
     def _window_of(self, message: Message) -> Window[Message]:
         return self._windows[message.account_id][message.priority]
 
@@ -218,6 +252,7 @@ class Dispatch:
         reports: Reports,
         tracking: Tracking,
         backlog: Backlog,
+        stops: Stops,
         clock: IReactorTime,
         size: int,
     ) -> None:
@@ -227,6 +262,7 @@ class Dispatch:
         self._reports = reports
         self._tracking = tracking
         self._backlog = backlog
+        self._stops = stops
         self._clock = clock
         self._size = size
         self._outboxes: dict[int, Outbox] = {}
@@ -251,10 +287,16 @@ class Dispatch:
                 self._reports,
                 self._tracking,
                 self._backlog,
+                self._stops,
                 self._clock,
                 self._size,
             )
         return outbox
+
+    def stop(self, account_id: int) -> None:
+        """Deal with the messages of an account that wait here and are not to be sent."""
+        for outbox in self._outboxes.values():
+            outbox.stop(account_id)
 
     def offer(self, message: Message) -> None:
         """Queue a message that has just been stored for its channel."""

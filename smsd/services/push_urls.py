@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from ipaddress import IPv6Address
 from urllib.parse import quote, urlsplit
 
 from smsd.services.numbers import PUSH
@@ -20,8 +21,10 @@ MOST = 2000
 """Characters of a URL that a client gives."""
 NAMES = ("sender", "receiver", "text", "bin", "datetime", "messageid", "datacoding", "esmclass")
 _placeholder = re.compile(f"%({'|'.join(NAMES)})%", re.IGNORECASE)
-_output = re.compile(r"(?<=[?&])output=(xml|json)(?:&|$)", re.IGNORECASE)
+_output = re.compile(r"output=(xml|json)", re.IGNORECASE)
 _url = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
+_place = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(:[0-9]+)?", re.ASCII | re.IGNORECASE)
+"""A name or an address, and perhaps a port."""
 
 
 def checked(url: str) -> str:
@@ -35,10 +38,16 @@ def checked(url: str) -> str:
         raise ValueError(expected)
     try:
         parts = urlsplit(url)
-        port = parts.port
+        port, host = parts.port, parts.hostname or ""
+        if ":" in host:
+            IPv6Address(host)
     except ValueError as error:
         raise ValueError(f"{expected}: {error}") from None
-    if not parts.hostname or port == 0 or _placeholder.search(parts.netloc):
+    if (
+        port == 0
+        or not _place.fullmatch(parts.netloc.rpartition("@")[2])
+        or _placeholder.search(parts.netloc)
+    ):
         raise ValueError(f"{expected}, with a host")
     return url.partition("#")[0]
 
@@ -50,13 +59,17 @@ def has_placeholders(url: str) -> bool:
 
 def form_of(method: str, url: str) -> tuple[Form, str]:
     """Return how messages are sent to a number's URL, and that URL without its ``output=``."""
-    output = _output.search(url)
-    plain = _output.sub("", url).rstrip("?&") if output else url
+    place, _, query = url.partition("?")
+    fields = query.split("&")
+    outputs = [found[1].lower() for field in fields if (found := _output.fullmatch(field))]
+    if outputs:
+        others = "&".join(field for field in fields if not _output.fullmatch(field))
+        url = f"{place}?{others}" if others else place
     if method == "GET":
-        return Form.GET, plain
-    if output is None:
-        return Form.POST, plain
-    return Form.XML if output[1].lower() == "xml" else Form.JSON, plain
+        return Form.GET, url
+    if not outputs:
+        return Form.POST, url
+    return Form.XML if outputs[0] == "xml" else Form.JSON, url
 
 
 def push_of(received: Received, owner: Number) -> Push | None:

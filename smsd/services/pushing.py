@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -16,9 +17,10 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from smsd.services.push_urls import has_placeholders
+from smsd.services.shares import Shares
 from smsd.services.window import AGAIN, Window
 from smsd.store.engine import StoreUnavailable
-from smsd.store.pushes import Form, Kind, Lane, Push, PushChanges, Pushes
+from smsd.store.pushes import FIRST, Form, Kind, Lane, Push, PushChanges, Pushes
 
 RETRIES = 20
 """How often a push is tried again (section 1 of the specification)."""
@@ -29,12 +31,16 @@ SIZE = 200
 """How many pushes of a lane are held in memory; more wait in the table."""
 LANES, LANES_OF_HOST = 1_000, 100
 """How many lanes are served at a time, of all hosts and of one; others wait in the table."""
+LOOKED_AT = 5_000
+"""How many lanes a look at the table takes, while it has some that are not served."""
+REQUESTS = 500
+"""How many requests are under way at once, to all hosts: each has a connection, and a file of the process."""
 SHARE = 4
 """A URL takes one in so many of its host's connections, so that a slow one leaves the others theirs."""
 BURST = 1.0
 """Seconds' worth of requests that a host may get at once after a pause."""
-MANY = INTERVAL * 10
-"""Seconds between two looks at all lanes, while some had to wait in the table."""
+WOKEN = 2
+"""How many hosts that had to wait are looked at when a request to another one ends."""
 FAREWELL = 5.0
 """Seconds that requests under way get to end when the service stops; what they carried is sent again."""
 REASON = 200
@@ -44,6 +50,10 @@ REASON = 200
 def pause_before(retry: int) -> float:
     """Return the seconds from a try that was in vain to retry 0 to 19: 1, 2, 5, 10, 17, 26, 37 … minutes."""
     return MINUTE + MINUTE * retry * retry
+
+
+LONGEST = pause_before(RETRIES - 1) + MINUTE
+"""Seconds after which a URL that nothing has been sent to has nothing left to be sent again."""
 
 
 class Reach(Enum):
@@ -75,12 +85,15 @@ class Sender(Protocol):
             NotPushed: if the URL has not taken them.
         """
 
+    def close(self) -> Deferred[None]:
+        """Let go of what is kept for the next request."""
+
 
 class Pace(msgspec.Struct, frozen=True):
     """How fast a host gets requests."""
 
     connections: int = 16
-    """At once."""
+    """At once; an account takes half of those that the others leave, and a URL at most a quarter of all."""
     rate: float = 100.0
     """Requests a second."""
     batch: int = 100
@@ -90,11 +103,12 @@ class Pace(msgspec.Struct, frozen=True):
 class _Host:
     """Where URLs lead: a scheme, a host and a port."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, connections: int) -> None:
         self.name = name
         self.lanes: dict[int, _Lane] = {}
+        self.lanes_shared = Shares(LANES_OF_HOST)
         self.turns: deque[_Lane] = deque()
-        self.in_flight = 0
+        self.requests = Shares(connections)
         self.free_at = 0.0
         """When its rate has room again."""
         self.timer: IDelayedCall | None = None
@@ -116,7 +130,8 @@ class Pushing(Service):
 
     What is due is sent at once, several to a request where there are several. After a try in vain it waits,
     longer each time, and may be fetched meanwhile; after the last one it is given up. A host has so many
-    connections and requests a second, and a URL a share of them.
+    connections and requests a second, and a URL a share of them. What has no place in memory is found in the
+    table, lane after lane, so that each has its turn.
     """
 
     log = Logger()
@@ -129,10 +144,17 @@ class Pushing(Service):
         self._pace = Pace()
         self._hosts: dict[str, _Host] = {}
         self._lanes: dict[int, _Lane] = {}
-        self._failing: set[int] = set()
+        self._lanes_shared = Shares(LANES)
+        self._requests = Shares(REQUESTS)
+        self._crowded: dict[_Host, None] = {}
+        """Hosts that have to wait until a request to another one ends."""
+        self._failing: dict[int, float] = {}
+        """When lanes whose URLs don't take what is sent to them have last failed, that of long ago first."""
         self._under_way: set[Deferred[None]] = set()
-        self._all_since: float | None = 0.0
-        """When the table may be searched for lanes that are not in memory; ``None``: there are none."""
+        self._place: int | None = None
+        """The lane after which a search of the table for lanes goes on; ``None``: there is no search."""
+        self._search_again = True
+        """Whether something may wait in the table that the search under way does not find."""
         self._looked_at = 0.0
         self._looking = LoopingCall(lambda: Deferred.fromCoroutine(self._look_safely()))
         self._looking.clock = clock
@@ -144,12 +166,15 @@ class Pushing(Service):
 
     def apply(self, rows: object) -> None:
         """Look at the table again: something may be wanted once more."""
-        self._all_since = self._clock.seconds()
+        self._search_again = True
+        for lane in self._lanes.values():
+            lane.window.look()
 
     def startService(self) -> None:
         """Begin to send, first what the table has."""
         super().startService()
-        self._all_since = self._clock.seconds()
+        self._search_again = True
+        self._looked_at = self._clock.seconds()
         self._looking.start(INTERVAL).addErrback(lambda failure: self.log.failure("Looking ended", failure))
 
     def stopService(self) -> Deferred[None]:
@@ -169,12 +194,19 @@ class Pushing(Service):
         if lane is not None and lane.window.offer(push):
             self._ready(lane)
 
+    def look(self, push: Push) -> None:
+        """Take note that a push may have been stored, though nobody can tell: the table says."""
+        if self.running:
+            self._look_at(Lane(push.lane, push.account_id, push.url))
+
     async def _farewell(self) -> None:
         under_way = list(self._under_way)
         timer = self._clock.callLater(FAREWELL, _cancel, under_way)
         await DeferredList(under_way)
         if timer.active():
             timer.cancel()
+        if self._sender is not None:
+            await self._sender.close()
 
     async def _look_safely(self) -> None:
         """Look for what is due, and let no mistake end the looking."""
@@ -187,23 +219,34 @@ class Pushing(Service):
 
     async def _look(self) -> None:
         now = self._clock.seconds()
-        self._hosts = {name: host for name, host in self._hosts.items() if host.lanes or host.free_at > now}
-        if self._all_since is not None and now >= self._all_since:
-            self._all_since = None
-            try:
-                lanes = await self._pushes.lanes(now, LANES)
-            except BaseException:
-                self._all_since = now
-                raise
-            if len(lanes) == LANES:
-                self._all_since = now + MANY
-        else:
-            lanes = await self._pushes.due_again(self._looked_at, now)
+        self._tidy(now)
+        lanes = await self._pushes.due_again(self._looked_at, now, LANES)
         self._looked_at = now
+        self._search_again |= len(lanes) == LANES
         for one in lanes:
-            lane = self._lane(one)
-            if lane is not None:
-                lane.window.look()
+            self._look_at(one)
+        if self._place is None and self._search_again:
+            self._place, self._search_again = FIRST, False
+        if self._place is not None:
+            lanes, self._place = await self._pushes.lanes(self._place, now, LOOKED_AT)
+            for one in lanes:
+                if one.id not in self._lanes:
+                    self._look_at(one)
+
+    def _tidy(self, now: float) -> None:
+        """Forget lanes whose window has found nothing, hosts that are at rest, and failures of long ago."""
+        for lane in list(self._lanes.values()):
+            self._forget_if_idle(lane)
+        self._hosts = {name: host for name, host in self._hosts.items() if host.lanes or host.free_at > now}
+        for id, failed_at in list(self._failing.items()):
+            if failed_at > now - LONGEST:
+                break
+            del self._failing[id]
+
+    def _look_at(self, one: Lane) -> None:
+        lane = self._lane(one)
+        if lane is not None:
+            lane.window.look()
 
     def _lane(self, one: Lane) -> _Lane | None:
         """Return a lane, ``None`` if so many are served that this one has to wait in the table."""
@@ -211,10 +254,9 @@ class Pushing(Service):
         if lane is not None:
             return lane
         name = _host(one.url)
-        host = self._hosts.get(name) or _Host(name)
-        if len(self._lanes) >= LANES or len(host.lanes) >= LANES_OF_HOST:
-            if self._all_since is None:
-                self._all_since = self._clock.seconds() + MANY
+        host = self._hosts.get(name) or _Host(name, self._pace.connections)
+        if not self._lanes_shared.has_room(one.account_id) or not host.lanes_shared.has_room(one.account_id):
+            self._search_again = True
             return None
         made = _Lane(
             one,
@@ -228,6 +270,8 @@ class Pushing(Service):
         )
         self._hosts[name] = host
         host.lanes[one.id] = self._lanes[one.id] = made
+        for shared in (self._lanes_shared, host.lanes_shared):
+            shared.take(one.account_id)
         return made
 
     def _ready(self, lane: _Lane) -> None:
@@ -244,27 +288,42 @@ class Pushing(Service):
 
     def _serve(self, host: _Host) -> None:
         """Make as many requests to a host as it may have now, its lanes in their turns."""
-        pace = self._pace
-        share = max(1, pace.connections // SHARE)
+        share = max(1, self._pace.connections // SHARE)
         now = self._clock.seconds()
-        while host.turns and host.in_flight < pace.connections and self.running:
+        passed_over = 0
+        while passed_over < len(host.turns) and self.running:
             if host.free_at > now:
                 self._serve_soon(host, host.free_at - now)
                 return
             lane = host.turns.popleft()
+            if not self._may_send(lane):
+                host.turns.append(lane)
+                passed_over += 1
+                continue
             batch = self._batch(lane) if lane.in_flight < share else []
             if not batch:
                 lane.in_turn = False  # It has another turn when something comes, or a request of its ends.
                 self._forget_if_idle(lane)
                 continue
             host.turns.append(lane)
-            host.free_at = max(host.free_at, now - BURST) + 1 / pace.rate
-            host.in_flight += 1
+            passed_over = 0
+            host.free_at = max(host.free_at, now - BURST) + 1 / self._pace.rate
             lane.in_flight += 1
+            for shared in (host.requests, self._requests):
+                shared.take(lane.lane.account_id)
             sending = Deferred.fromCoroutine(self._send(lane, batch))
             self._under_way.add(sending)
             sending.addErrback(lambda failure: self.log.failure("A push failed", failure))
             sending.addCallback(self._sent, lane, sending)
+
+    def _may_send(self, lane: _Lane) -> bool:
+        """Tell whether a lane's account may make another request now."""
+        if not lane.host.requests.has_room(lane.lane.account_id):
+            return False  # The end of one of the host's requests makes room.
+        if not self._requests.has_room(lane.lane.account_id):
+            self._crowded[lane.host] = None
+            return False
+        return True
 
     def _batch(self, lane: _Lane) -> list[Push]:
         """Take what one request is to carry."""
@@ -291,16 +350,19 @@ class Pushing(Service):
 
     async def _send(self, lane: _Lane, batch: list[Push]) -> None:
         assert self._sender is not None
+        wanted = batch
         try:
             wanted = await self._wanted(lane, batch)
             if wanted:
                 await self._sender.send(wanted)
         except StoreUnavailable:
+            with suppress(CancelledError):  # The service stops: the table has them.
+                await deferLater(self._clock, AGAIN)
             for push in reversed(batch):
                 lane.window.put_back(push)
-            await deferLater(self._clock, AGAIN)
         except CancelledError:
-            pass  # The service stops.
+            if self.running:
+                self._not_pushed(lane, wanted, "The request was given up.", Reach.REQUEST)
         except NotPushed as failed:
             self._not_pushed(lane, wanted, str(failed), failed.reach)
         except Exception as error:
@@ -323,17 +385,20 @@ class Pushing(Service):
         now = self._clock.seconds()
         for push in pushes:
             self._changes.pushed(push, now, self._settling(lane, push))
-        if lane.lane.id in self._failing and pushes:
-            self._failing.discard(lane.lane.id)
+        if pushes and self._failing.pop(lane.lane.id, None) is not None:
             self.log.info("Pushes to {url} are taken again", url=shown(lane.lane.url))
 
     def _not_pushed(self, lane: _Lane, pushes: list[Push], reason: str, reach: Reach) -> None:
         """Put off what was tried, and whatever would have failed with it."""
-        if lane.lane.id not in self._failing and len(self._failing) < LANES:
-            self._failing.add(lane.lane.id)
-            self.log.warn(
-                "Pushes to {url} fail and are tried again: {reason}", url=shown(lane.lane.url), reason=reason
-            )
+        known = self._failing.pop(lane.lane.id, None) is not None
+        if known or len(self._failing) < LANES:  # So many lines say enough.
+            self._failing[lane.lane.id] = self._clock.seconds()
+            if not known:
+                self.log.warn(
+                    "Pushes to {url} fail and are tried again: {reason}",
+                    url=shown(lane.lane.url),
+                    reason=reason,
+                )
         for push in pushes:
             self._put_off(lane, push, reason)
         if reach is Reach.REQUEST:
@@ -349,7 +414,14 @@ class Pushing(Service):
             return
         push.due_at = self._clock.seconds() + pause_before(push.attempts)
         push.attempts += 1
-        self._changes.later(push, self._settling(lane, push))
+        settled = self._settling(lane, push)
+
+        def put_off() -> None:
+            settled()
+            if push.due_at <= self._looked_at and self.running:
+                self._look_at(lane.lane)  # It took so long to store that its time has passed already.
+
+        self._changes.later(push, put_off)
 
     def _settling(self, lane: _Lane, push: Push) -> Callable[[], None]:
         def settled() -> None:
@@ -361,14 +433,21 @@ class Pushing(Service):
     def _sent(self, _: None, lane: _Lane, sending: Deferred[None]) -> None:
         self._under_way.discard(sending)
         lane.in_flight -= 1
-        lane.host.in_flight -= 1
+        for shared in (lane.host.requests, self._requests):
+            shared.leave(lane.lane.account_id)
         self._ready(lane)
         self._serve_soon(lane.host, 0)
+        for host in list(self._crowded)[:WOKEN]:
+            del self._crowded[host]
+            self._serve_soon(host, 0)
 
     def _forget_if_idle(self, lane: _Lane) -> None:
-        if lane.window.idle and not lane.in_flight and not lane.in_turn:
-            self._lanes.pop(lane.lane.id, None)
-            lane.host.lanes.pop(lane.lane.id, None)
+        known = self._lanes.get(lane.lane.id) is lane
+        if known and lane.window.idle and not lane.in_flight and not lane.in_turn:
+            del self._lanes[lane.lane.id]
+            del lane.host.lanes[lane.lane.id]
+            for shared in (self._lanes_shared, lane.host.lanes_shared):
+                shared.leave(lane.lane.account_id)
 
 
 def _cancel(under_way: list[Deferred[None]]) -> None:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.backlog import Backlog
+from smsd.services.charging import micros
 from smsd.services.deliveries import Deliveries, Kind
 from smsd.services.ids import MessageIds
 from smsd.services.pushing import Pushing
-from smsd.services.statuses import DELIVERED_GROUP, STATUSES
+from smsd.services.statuses import DELIVERED_GROUP, MESSAGE_CANCELED, REJECTED_NOT_SENT, STATUSES
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Report, State
 from smsd.store.pushes import intermediate_push, report_push, storing
@@ -64,8 +65,24 @@ class Reports:
         # Notices are nowhere but in memory.
         deliveries.add_kind(Kind(Notice, _none, lambda _, after: after(True), lambda _, after: after(True)))
 
-    def end(self, message: Message, status: int, error: int, after: Callable[[], None] | None = None) -> None:
-        """Give a message its final status, unless it has one; call ``after`` once that is on disk."""
+    def cancel(self, message: Message, after: Callable[[], None] | None = None) -> None:
+        """End a message that is not to be sent, and give back what it cost: as :meth:`end`."""
+        refund = micros(message.price) * message.segments
+        self.end(message, REJECTED_NOT_SENT, MESSAGE_CANCELED, after, refund=refund)
+
+    def end(
+        self,
+        message: Message,
+        status: int,
+        error: int,
+        after: Callable[[], None] | None = None,
+        *,
+        refund: int = 0,
+    ) -> None:
+        """Give a message its final status, unless it has one; call ``after`` once that is on disk.
+
+        With it ``refund`` goes back to its account, if that pays in advance.
+        """
         done_at = self._clock.seconds()
         report = _owed(message, status)
         gathering = message.state == State.GATHERING
@@ -85,10 +102,13 @@ class Reports:
             else:
                 # A commit whose answer was lost may have made it final: then only the table knows it is owed.
                 self._deliveries.look(message.account_id, Message)
+                if push is not None:
+                    self._pushing.look(push)
             if after is not None:
                 after()
 
-        self._journal.final(message.id, status, error, done_at, report, on_disk)
+        back = (message.account_id, refund) if refund else None
+        self._journal.final(message.id, status, error, done_at, report, on_disk, back)
         push = report_push(message, done_at) if report == Report.PUSH else None
         if push is not None:
             self._journal.change(*storing(push))

@@ -107,6 +107,13 @@ class Window(Generic[T]):
         """Return a message that was taken in vain: it is the next one again."""
         self._waiting.appendleft(message)
 
+    def withdraw(self, wanted: Callable[[T], bool]) -> list[T]:
+        """Return all that wait here and are wanted, in their order; they stay held."""
+        withdrawn = [message for message in self._waiting if wanted(message)]
+        if withdrawn:
+            self._waiting = deque(message for message in self._waiting if not wanted(message))
+        return withdrawn
+
     def settle(self, message_id: int) -> None:
         """Take note that the table no longer counts a message as waiting."""
         self._held.discard(message_id)

@@ -14,6 +14,7 @@ from smsd.store.logs import LOG_AT, SLOT, STATUS_GROUP
 from smsd.store.messages import Message
 from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
+from smsd.store.repetitions import CHANGES as CHANGES_OF_REPETITIONS
 
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
@@ -68,6 +69,12 @@ POSTPONED = Query(
     " WHERE message.id = r.id AND message.state = 2",
     "id bigint, due_at float8, attempts int, error int",
 )
+HELD = Query(
+    "UPDATE message SET state = 1, resumes_at = coalesce(message.resumes_at, message.due_at),"
+    " due_at = message.expires_at FROM {rows} AS r WHERE message.id = r.id AND message.state = 2",
+    "id bigint",
+)
+"""Lets a queued message wait for its bulk to be resumed, or for its end."""
 FINAL = Query(
     f"UPDATE message SET state = 4, status = r.status, status_group = {STATUS_GROUP},"
     " error = r.error, done_at = r.done_at, report = r.report, sent_at = coalesce(r.sent_at, message.sent_at)"
@@ -98,6 +105,11 @@ REFUND = Query(
     "id bigint, account_id bigint, micros bigint",
 )
 """Gives back what messages cost that are going to be void, if they were stored."""
+REIMBURSED = Query(
+    REFUND.sql.replace("ON message.id = one.id", "ON message.id = one.id AND message.state < 4"),
+    REFUND.columns,
+)
+"""Gives back what messages cost that the same transaction ends, unless they have ended before."""
 ORDER = (
     REFUND,
     VOID,
@@ -114,16 +126,22 @@ ORDER = (
     SENT,
     ENDED,
     POSTPONED,
+    HELD,
+    REIMBURSED,
     FINAL,
     REPORTED,
     SET_ASIDE,
     *CHANGES_OF_TRACKED,
     *CHANGES_OF_RECEIVED,
     *CHANGES_OF_PUSHES,
+    *CHANGES_OF_REPETITIONS,
 )
 """The order in which a message lives through its changes, and a transaction makes them."""
 COMPANIONS = (DEBIT, TRACKED, LINK)
 """What goes with a new message, is stored with it and refused with it: its id begins their keys."""
+
+ALONG = {query: (ACCEPT, GATHERED) for query in COMPANIONS} | {REIMBURSED: (FINAL,)}
+"""What goes along with another change of the same message, and is none of its own."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -148,7 +166,7 @@ class Batch:
         self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
 
     def __len__(self) -> int:
-        return sum(len(rows) for query, rows in self.changes.items() if query not in COMPANIONS)
+        return sum(len(rows) for query, rows in self.changes.items() if query not in ALONG)
 
     def calls(self) -> list[Call]:
         """Return the batch as the calls of one transaction."""
@@ -157,15 +175,15 @@ class Batch:
     def halves(self) -> tuple[Batch, Batch]:
         """Divide the batch."""
         first, second = Batch(), Batch()
-        changes = [(query, key) for query in ORDER if query not in COMPANIONS for key in self.changes[query]]
+        changes = [(query, key) for query in ORDER if query not in ALONG for key in self.changes[query]]
         for position, (query, key) in enumerate(changes):
             half = first if position < len(changes) // 2 else second
             half.changes[query][key] = self.changes[query][key]
-        for query in COMPANIONS:
+        for query, others in ALONG.items():
             for key, row in self.changes[query].items():
                 message_id = key[0] if isinstance(key, tuple) else key
-                with_first = message_id in first.changes[ACCEPT] or message_id in first.changes[GATHERED]
-                (first if with_first else second).changes[query][key] = row
+                half = first if any(message_id in first.changes[other] for other in others) else second
+                half.changes[query][key] = row
         for half in (first, second):
             half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
         for entry in self.after:

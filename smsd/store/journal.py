@@ -26,8 +26,10 @@ from smsd.store.batch import (
     FORGET_FRAGMENTS,
     FRAGMENT,
     GATHERED,
+    HELD,
     POSTPONED,
     REFUND,
+    REIMBURSED,
     REPORTED,
     SEGMENT,
     SENT,
@@ -41,15 +43,19 @@ from smsd.store.batch import (
 from smsd.store.engine import Change, Engine, Query, Row, StoreRefused, StoreUnavailable
 from smsd.store.links import TRACKED, UNTRACKED
 from smsd.store.messages import Message
+from smsd.store.pushes import PUSH, PUSHED
 from smsd.store.received import ARRIVED, NEVER_ARRIVED
+from smsd.store.repetitions import KEPT, NEVER_KEPT
 
 AT_ONCE = 1000
 """How many new messages a batch takes: many more than that must not hold up what else has happened."""
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
-REFUSED = {ACCEPT: VOID, TRACKED: UNTRACKED, ARRIVED: NEVER_ARRIVED}
+REFUSED = {ACCEPT: VOID, TRACKED: UNTRACKED, ARRIVED: NEVER_ARRIVED, KEPT: NEVER_KEPT}
 """What is refused while the database is away, and how it is taken back, should it be there."""
+DEBITS = frozenset({DEBIT, REFUND, REIMBURSED})
+"""What tells how much credit is left."""
 MISHAP = "A change was stored, but what follows from it failed"
 """Logged when a callback fails: it harms no one else in the batch."""
 
@@ -184,6 +190,11 @@ class Journal:
         self._change(POSTPONED, message.id, (message.id, message.due_at, message.attempts, message.error))
         self._gathering.after.append((POSTPONED, message.id, after))
 
+    def held(self, message_id: int, after: Callable[[bool], None]) -> None:
+        """Store that a queued message is not to be sent before its bulk is resumed."""
+        self._change(HELD, message_id, (message_id,))
+        self._gathering.after.append((HELD, message_id, after))
+
     def final(
         self,
         message_id: int,
@@ -192,8 +203,14 @@ class Journal:
         done_at: float,
         report: int,
         after: Callable[[bool], None],
+        refund: tuple[int, int] | None = None,
     ) -> None:
-        """Store a message's final status; ``after`` is told whether it was this that made it final."""
+        """Store a message's final status; ``after`` is told whether it was this that made it final.
+
+        If it was, ``refund`` goes back: to which account, and how much.
+        """
+        if refund is not None and message_id not in self._gathering.changes[FINAL]:
+            self._change(REIMBURSED, message_id, (message_id, *refund))
         # That it was sent, if that isn't on its way to disk yet, goes there with it.
         sent = self._gathering.changes[SENT].pop(message_id, None)
         row = (message_id, status, error, done_at, report, sent[1] if sent is not None else None)
@@ -228,6 +245,13 @@ class Journal:
         self._change(query, key, row, self._intake)
         for change in along:
             self._change(*change, self._intake)
+        self._wait(query, key, submitter, item, share)
+
+    def store_along(
+        self, query: Query, key: Hashable, row: Row, item: Any, submitter: Any, *, share: int
+    ) -> None:
+        """Store an item together with the messages that were accepted last, in this turn of the reactor."""
+        self._change(query, key, row, self._intake)
         self._wait(query, key, submitter, item, share)
 
     def change(
@@ -327,7 +351,7 @@ class Journal:
         calls = batch.calls()
         results = await self._engine.write(*calls)
         for call, rows in zip(calls, results, strict=True):
-            if call.query is DEBIT or call.query is REFUND:
+            if call.query in DEBITS:
                 self.debited(rows)
             elif call.query in self.heard:
                 self.heard[call.query](rows)
@@ -350,9 +374,13 @@ class Journal:
         refused = {void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()}
         debited = batch.changes[DEBIT]
         refused[REFUND] = {id: (id, *debited[id]) for id in batch.changes[ACCEPT] if id in debited}
+        along = batch.changes[PUSH]
+        refused[PUSHED] = {id: (id,) for id in along if any(id in batch.changes[of] for of in REFUSED)}
         for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
             batch.changes[query] = {}
         later = self._gathering
+        for id in batch.changes[FINAL]:  # What a message cost goes back with its first end, or not at all.
+            later.changes[REIMBURSED].pop(id, None)
         for query, rows in batch.changes.items():
             newer = later.changes[query]
             # Of two changes the first stands, but an operator's id means the last segment that it was given.

@@ -171,7 +171,8 @@ def _parts(search: Search) -> list[_Part]:
         parts.append(_joined([*given, *with_end], indexed, ["state = 4"]))
     if search.group in (None, PENDING):
         indexed = {"account_id", "source", "network"} if search.source is not None else {"account_id"}
-        parts.append(_joined(given, indexed, ["state < 4"]))
+        # Not by its state: of the indexes on what is not final yet another one might be chosen.
+        parts.append(_joined(given, indexed, [f"status_group = {PENDING}"]))
     return parts
 
 

@@ -87,6 +87,8 @@ class Waiting(msgspec.Struct, frozen=True):
     failure: str
 
 
+FIRST = -(2**63)
+"""A number before that of any lane."""
 COLUMNS = (
     "id, account_id, lane, kind, subject, url, form, error, created_at, attempts, due_at, failure"  # As Push.
 )
@@ -99,9 +101,18 @@ DUE = Query(
     f"SELECT {COLUMNS} FROM push WHERE lane = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?",
 )
 AGAIN = Query(
-    "SELECT DISTINCT lane, account_id, url FROM push WHERE attempts > 0 AND due_at > ? AND due_at <= ?"
+    "SELECT lane, max(account_id), max(url) FROM push WHERE attempts > 0 AND due_at > ? AND due_at <= ?"
+    " GROUP BY lane LIMIT ?"
 )
-LANES = Query("SELECT lane, max(account_id), max(url) FROM push WHERE due_at <= ? GROUP BY lane LIMIT ?")
+LANES = Query(
+    # From lane to lane by the index, however many pushes each has, and however many have none that is due.
+    "WITH RECURSIVE step (lane, number) AS (SELECT min(lane), 1 FROM push WHERE lane > ? UNION ALL"
+    " SELECT (SELECT min(push.lane) FROM push WHERE push.lane > step.lane), step.number + 1"
+    " FROM step WHERE step.lane IS NOT NULL AND step.number < ?)"
+    " SELECT step.lane, push.account_id, push.url FROM step LEFT JOIN push ON push.id = (SELECT first.id"
+    " FROM push AS first WHERE first.lane = step.lane AND first.due_at <= ? ORDER BY first.due_at, first.id"
+    " LIMIT 1) WHERE step.lane IS NOT NULL ORDER BY step.number"
+)
 CLAIM_REPORTS = Query(
     f"UPDATE message SET report = {TO_PUSH} FROM {{rows}} AS r"
     f" WHERE message.id = r.id AND message.report IN ({TO_FETCH}, {TO_PUSH}) RETURNING message.id",
@@ -138,7 +149,8 @@ PUSH = Query(
 )
 """Stores pushes: that of a report or a received message only if its own row, stored before, wants one."""
 ONCE_MORE = Query(
-    PUSH.sql.replace("DO NOTHING", "DO UPDATE SET attempts = 0, due_at = excluded.due_at, failure = ''"),
+    PUSH.sql.replace("DO NOTHING", "DO UPDATE SET attempts = 0, due_at = excluded.due_at, failure = ''")
+    + " RETURNING id",
     PUSH.columns,
 )
 PUSHED = Query("DELETE FROM push WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
@@ -171,6 +183,10 @@ def lane_of(account_id: int, url: str) -> int:
     place = url.partition("?")[0]
     digest = blake2b(f"{account_id} {place}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def _lane(id: int, account_id: int, url: str) -> Lane:
+    return Lane(id, account_id, url.partition("?")[0])
 
 
 def row_of(push: Push) -> Row:
@@ -291,16 +307,20 @@ class Pushes:
             push.item = subjects.get(push.subject)
         return found
 
-    async def due_again(self, since: float, until: float) -> list[Lane]:
-        """Return the lanes of which something that was tried in vain is due again, in a span of time."""
-        rows = await self._engine.read(Call(AGAIN, (since, until)))
-        lanes = {lane: Lane(lane, account_id, url.partition("?")[0]) for lane, account_id, url in rows}
-        return list(lanes.values())
+    async def due_again(self, since: float, until: float, limit: int) -> list[Lane]:
+        """Return lanes of which something that was tried in vain is due again, in a span of time."""
+        rows = await self._engine.read(Call(AGAIN, (since, until, limit)))
+        return [_lane(*row) for row in rows]
 
-    async def lanes(self, now: float, limit: int) -> list[Lane]:
-        """Return lanes of which something is due."""
-        rows = await self._engine.read(Call(LANES, (now, limit)))
-        return [Lane(lane, account_id, url.partition("?")[0]) for lane, account_id, url in rows]
+    async def lanes(self, after: int, now: float, limit: int) -> tuple[list[Lane], int | None]:
+        """Look at so many lanes from one on, in the order of their numbers.
+
+        Return those of which something is due, and the number after which there may be more; ``None`` if
+        there are none.
+        """
+        rows = await self._engine.read(Call(LANES, (after, limit, now)))
+        lanes = [_lane(*row) for row in rows if row[2] is not None]
+        return lanes, rows[-1][0] if len(rows) == limit else None
 
     async def claim(self, pushes: Sequence[Push]) -> set[int]:
         """Take back what may be fetched while it waits; return the ids of pushes that are still wanted."""
@@ -317,7 +337,7 @@ class Pushes:
         return {push.id for push in pushes if push.kind in never_fetched or push.subject in claimed}
 
     async def once_more(self, pushes: Sequence[Push]) -> int:
-        """Let pushes be made, whether or not they were made before; return how many."""
+        """Let pushes be made, whether or not they were made before; return how many are."""
         reports = [(push.subject,) for push in pushes if push.kind == Kind.REPORT]
         came = [(push.subject,) for push in pushes if push.kind == Kind.RECEIVED]
         calls = [
@@ -325,9 +345,7 @@ class Pushes:
             *([Call(OWE_RECEIVED, came)] if came else []),
             *([Call(ONCE_MORE, [row_of(push) for push in pushes])] if pushes else []),
         ]
-        if calls:
-            await self._engine.write(*calls, announce=True)
-        return len(pushes)
+        return len((await self._engine.write(*calls, announce=True))[-1]) if calls else 0
 
     async def waiting(self, limit: int) -> list[Waiting]:
         """Return what waits, by account and URL, the most first."""

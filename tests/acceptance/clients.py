@@ -190,15 +190,20 @@ def submit_pdu(sequence: int, destination: bytes, text: bytes = b"Hello", regist
 
 
 def request(
-    port: int, method: str, path: str, body: Any = None, user: str = "demo:demo"
+    port: int,
+    method: str,
+    path: str,
+    body: Any = None,
+    user: str = "demo:demo",
+    headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, Any]]:
     """Return the status and the JSON of an HTTP answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
-    headers = {"Authorization": "Basic " + base64.b64encode(user.encode()).decode()}
+    sent = {"Authorization": "Basic " + base64.b64encode(user.encode()).decode(), **(headers or {})}
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        sent["Content-Type"] = "application/json"
     try:
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        connection.request(method, path, None if body is None else json.dumps(body), sent)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:

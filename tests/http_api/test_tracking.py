@@ -260,7 +260,7 @@ def test_an_unknown_message_has_no_conversion_nor_has_that_of_another(client: Cl
     other = {"Authorization": basic("other", PASSWORD)}
     for path, headers in (("1", {}), ("x%C3%BC", {}), (untracked, {}), ("mine", other), ("9" * 30, {})):
         answer = client.request("POST", f"/ct/1/log/end/{path}", headers=headers)  # type: ignore[arg-type]
-        assert answer.error == (404, "NOT_FOUND", "No tracked message of the account has this id.")
+        assert answer.error == (404, "NOT_FOUND", "There is no tracked message with this id.")
     assert client.request("GET", "/ct/1/clicks", headers=other).json == {"results": []}  # type: ignore[arg-type]
     assert client.request("GET", "/ct/1/rates", headers=other).json == {"results": []}  # type: ignore[arg-type]
 

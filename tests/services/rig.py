@@ -99,7 +99,7 @@ class Node:
         return Node(self.path, self.clock)
 
     def close(self) -> None:
-        for call in self.clock.getDelayedCalls():
+        for call in list(self.clock.getDelayedCalls()):
             call.cancel()
         result(self._at_once.close())
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from smsd.store import links, logs, messages, received, received_logs, retention
+from smsd.store import bulks, links, logs, messages, pushes, received, received_logs, retention
 from smsd.store.engine import Call, Query, Row
 from smsd.store.links import Which
 from smsd.store.messages import named
@@ -116,6 +116,8 @@ class Explaining:
             {"mcc": "219", "group": 2},
             "message_log_network (slot=? AND account_id=? AND status_group=? AND network>? AND network<?)",
         ),
+        ({"group": 1}, "message_log_pending (slot=? AND account_id=?)"),
+        ({"group": 1, "source": "a"}, "message_log_pending (slot=? AND account_id=? AND source=?)"),
         ({"mnc": "10"}, " (slot=? AND account_id=?)"),
         ({"bulk_ids": ("a",)}, "message_log_bulk (account_id=? AND bulk_id=? AND log_at>? AND log_at<?)"),
         ({"bulk_ids": ("a", "b")}, "message_log_bulk (account_id=? AND bulk_id=? AND log_at>? AND log_at<?)"),
@@ -182,3 +184,58 @@ def test_segments_of_messages_that_are_removed_are_found_by_an_index(connection:
     sql = retention.SEGMENTS.sql.replace("{rows}", "(SELECT 1 AS id)")
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
     assert any("segment_of_message" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "STANDING",
+        "UNFINISHED",
+        "NEWER",
+        "SCHEDULED",
+        "WAITING",
+        "MOVE",
+        "UNMOVED",
+        "RELEASE",
+        "OPEN",
+        "OPEN_OF",
+        "FORGET",
+    ],
+)
+def test_so_does_one_about_bulks(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(bulks, name)
+    sql = query.sql.replace("{due}", "due_at").replace("{side}", "<")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]
+    tables = [step for step in plan if "message" in step or "bulk" in step]
+    assert tables
+    assert all("INDEX" in step or "PRIMARY KEY" in step for step in tables), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+    if "state = " in sql:
+        assert any("state=?" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("name", ["DUE", "AGAIN", "LANES"])
+def test_so_does_one_about_pushes(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(pushes, name)
+    values = [0] * query.sql.count("?")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", values)]
+    tables = [step for step in plan if "push" in step or "first" in step]
+    assert tables
+    assert all(step.startswith("SEARCH") and ("INDEX" in step or "PRIMARY KEY" in step) for step in tables), (
+        plan
+    )
+    assert name != "DUE" or not any("TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "name", ["CLAIM_REPORTS", "CLAIM_RECEIVED", "PUSH", "PUSHED", "LATER", "MAY_FETCH", "GIVEN_UP"]
+)
+def test_so_does_a_change_of_pushes(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(pushes, name)
+    names = [column for column, _ in query.column_list()]
+    values = ", ".join(f"column{number} AS {one}" for number, one in enumerate(names, 1))
+    rows = f"(SELECT {values} FROM (VALUES ({','.join('0' * len(names))})))"
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql.replace('{rows}', rows)}")]
+    tables = [step for step in plan if any(table in step for table in ("message", "received", "push"))]
+    assert all(step.startswith("SEARCH") for step in tables), plan
+    assert tables

@@ -51,7 +51,8 @@ class Entry(NamedTuple):
     operation: Mapping[str, Any]
     parameters: list[Mapping[str, Any]]
     request: Body | None
-    answer: Body
+    answers: list[Body]
+    """What it may be answered with."""
     in_query: bool
     """Whether the account may be named in the query."""
 
@@ -133,8 +134,25 @@ def _entries(path: str, item: Mapping[str, Any], document: Mapping[str, Any]) ->
             operation=operation,
             parameters=operation.get("parameters", []),
             request=None if body is None else _body(body["content"], document),
-            answer=_body(operation["responses"]["200"]["content"], document),
+            answers=list(_answers(operation["responses"]["200"]["content"], document)),
             in_query=len(operation.get("security", ())) > 1,
+        )
+
+
+def _answers(content: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Body]:
+    """Return the bodies of an answer, which may be one of several."""
+    for number, name in enumerate(content["application/json"].get("examples", [""])):
+        yield _body(
+            {
+                media_type: {
+                    "schema": one["schema"]["anyOf"][number],
+                    "example": one["examples"][name]["value"],
+                }
+                if name
+                else one
+                for media_type, one in content.items()
+            },
+            document,
         )
 
 

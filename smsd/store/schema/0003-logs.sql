@@ -24,7 +24,7 @@ UPDATE message SET status_group = CASE WHEN status IN (2, 5, 30) THEN 3 WHEN sta
 -- the size of the table. A page is read slot by slot. By its status a message is found once that is final: it then has
 -- an entry that never changes.
 CREATE INDEX message_log_destination ON message (slot, account_id, destination);
-CREATE INDEX message_log_pending ON message (slot, account_id, source, network) WHERE state < 4;
+CREATE INDEX message_log_pending ON message (slot, account_id, source, network) WHERE status_group = 1;
 CREATE INDEX message_log_status ON message (slot, account_id, status_group, source, network) WHERE state = 4;
 CREATE INDEX message_log_network ON message (slot, account_id, status_group, network) WHERE state = 4;
 CREATE INDEX message_log_bulk ON message (account_id, bulk_id, log_at) WHERE bulk_id IS NOT NULL;

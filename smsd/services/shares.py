@@ -1,0 +1,32 @@
+"""Places that accounts share, so that one account's flood leaves the others theirs."""
+
+from __future__ import annotations
+
+
+class Shares:
+    """So many places; an account may take half of those that the others leave.
+
+    One account alone has at most half of them all, two a third each, and there is always one for the next.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._of: dict[int, int] = {}
+        self.taken = 0
+        """How many places are taken."""
+
+    def has_room(self, account_id: int) -> bool:
+        """Tell whether an account may take another place."""
+        return self.taken + self._of.get(account_id, 0) < self._places
+
+    def take(self, account_id: int) -> None:
+        """Take a place for an account."""
+        self.taken += 1
+        self._of[account_id] = self._of.get(account_id, 0) + 1
+
+    def leave(self, account_id: int) -> None:
+        """Give a place of an account's back."""
+        self.taken -= 1
+        self._of[account_id] -= 1
+        if not self._of[account_id]:
+            del self._of[account_id]
