@@ -101,9 +101,15 @@ class HttpLoad:
         text = (TEXT * (options.length // len(TEXT) + 1))[: options.length]
         to = ["D" * options.digits] * options.destinations
         message = {"from": options.sender, "to": to if len(to) > 1 else to[0], "text": text}
+        path = options.path
+        if options.notify_url:
+            destinations = [{"to": one} for one in to]
+            full = {"from": options.sender, "text": text, "destinations": destinations}
+            message = {"messages": [full | {"notifyUrl": options.notify_url}]}
+            path = "/sms/1/text/advanced"
         body = json.dumps(message)
         head = (
-            f"POST {options.path} HTTP/1.1\r\nHost: {options.host}:{options.port}\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: {options.host}:{options.port}\r\n"
             f"Authorization: Basic {token}\r\nContent-Type: application/json\r\n"
             f"Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
@@ -237,6 +243,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8080)
     add("--path", default="/sms/1/text/single")
+    add("--notify-url", help="let the messages' reports be pushed there")
     add("--username", default="bench")
     add("--password", default="bench")
     add("--connections", type=int, default=4)

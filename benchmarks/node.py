@@ -31,6 +31,8 @@ database = "{database}"
 listen = ["tcp:{smpp}:interface=127.0.0.1", "ssl:{smpps}:interface=127.0.0.1"]
 [http]
 listen = ["tcp:{http}:interface=127.0.0.1"]
+[push]
+private = true
 [[first_start.accounts]]
 system_id = "bench"
 password = "bench"
