@@ -19,7 +19,7 @@ from smsd.services.submission import Refused
 from smsd.services.tracking import Outcome
 from smsd.store.engine import Call, Query, StoreRefused
 from smsd.store.messages import Report
-from smsd.store.pushes import CLAIM_REPORTS
+from smsd.store.pushes import CLAIM_REPORTS, report_push
 from tests.services.pushes import URL, Client, at_rest, deliver, notified, owed, reports, start, submit, wait
 from tests.services.rig import Node, account
 from tests.stores import gone, result
@@ -600,6 +600,15 @@ def test_the_reading_of_a_lane_that_fails_is_made_good(tmp_path: Path, client: C
     assert client.taken == ids
     at_rest(node)
     node.close()
+
+
+def test_a_lane_in_which_nothing_is_found_is_forgotten(node: Node, client: Client) -> None:
+    pushing = start(node, client)
+    (message,) = submit(node)
+    pushing.look(report_push(message, node.clock.seconds()))
+    node.turn()
+    assert client.requests == []
+    at_rest(node)
 
 
 def messages_deleted(id: int) -> Any:
