@@ -244,20 +244,6 @@ class Previews(msgspec.Struct, frozen=True):
     previews: list[Preview]
 
 
-class Bulk(msgspec.Struct, frozen=True):
-    """When what waits of a bulk is sent."""
-
-    bulkId: str
-    sendAt: str
-
-
-class BulkStatus(msgspec.Struct, frozen=True):
-    """Where a bulk is: PENDING, PAUSED, PROCESSING, CANCELED or FINISHED."""
-
-    bulkId: str
-    status: str
-
-
 class ListedBulk(msgspec.Struct, frozen=True):
     """A bulk in a list."""
 
@@ -266,10 +252,19 @@ class ListedBulk(msgspec.Struct, frozen=True):
     status: str
 
 
-class ListedBulks(msgspec.Struct, frozen=True):
-    """The answer to ``GET /sms/1/bulks`` that names none."""
+class Bulk(msgspec.Struct, frozen=True):
+    """When what waits of a bulk is sent; or, if none is named, those that are not finished."""
 
-    bulks: list[ListedBulk]
+    bulkId: str | UnsetType = UNSET
+    sendAt: str | UnsetType = UNSET
+    bulks: list[ListedBulk] | UnsetType = UNSET
+
+
+class BulkStatus(msgspec.Struct, frozen=True):
+    """Where a bulk is."""
+
+    bulkId: str
+    status: str
 
 
 class AccountBalance(msgspec.Struct, frozen=True):
@@ -312,7 +307,6 @@ XML_ROOTS: dict[type[msgspec.Struct], str] = {
     Conversion: "ConversionResponse",
     Bulk: "BulkResponse",
     BulkStatus: "BulkStatusResponse",
-    ListedBulks: "BulksResponse",
     AccountBalance: "AccountBalance",
     ErrorAnswer: "response",
 }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from smsd.http_api.answers import Bulk, BulkStatus, ListedBulk, ListedBulks
+from smsd.http_api.answers import Bulk, BulkStatus, ListedBulk
 from smsd.http_api.dates import write_date
 from smsd.http_api.endpoints import LIMIT, Endpoint, Parameter, Path, Paths, gives
 from smsd.http_api.errors import bad_request, conflict, unknown
@@ -32,19 +32,26 @@ class BulkRequests:
 
     def paths(self) -> Paths:
         """Return what is served here."""
-        time = gives("Tells when a bulk is sent; or lists those not finished.", self.time, Bulk, NAMED, LIMIT)
-        listing = {name: one._replace(otherwise=ListedBulks) for name, one in time.endpoints.items()}
-        status = gives("Tells where a bulk is.", self.status, BulkStatus, BULK_ID)
+        time = gives(
+            "Tells when a bulk is sent; or lists those not finished.",
+            self.time,
+            Bulk,
+            NAMED,
+            LIMIT,
+            errors=(404,),
+        )
+        status = gives("Tells where a bulk is.", self.status, BulkStatus, BULK_ID, errors=(404,))
         return {
             "/sms/1/bulks": Path(
                 {
-                    **listing,
+                    **time.endpoints,
                     b"PUT": Endpoint(
                         "Brings what waits of a bulk to another time.",
                         self.reschedule,
                         Bulk,
                         BulkTime,
                         (BULK_ID,),
+                        errors=(404, 409),
                     ),
                 }
             ),
@@ -52,13 +59,18 @@ class BulkRequests:
                 {
                     **status.endpoints,
                     b"PUT": Endpoint(
-                        "Pauses, resumes or cancels a bulk.", self.change, BulkStatus, BulkChange, (BULK_ID,)
+                        "Pauses, resumes or cancels a bulk.",
+                        self.change,
+                        BulkStatus,
+                        BulkChange,
+                        (BULK_ID,),
+                        errors=(404, 409),
                     ),
                 }
             ),
         }
 
-    async def time(self, account: Account, query: Query, body: None) -> Bulk | ListedBulks:
+    async def time(self, account: Account, query: Query, body: None) -> Bulk:
         """Tell when a bulk is sent, or list those that are not finished."""
         if not query.text("bulkId"):
             return await self._list(account, query.limit())
@@ -90,10 +102,10 @@ class BulkRequests:
             status = await changes[body.status](bulk)
         return BulkStatus(bulk.bulk_id, status.value)
 
-    async def _list(self, account: Account, limit: int) -> ListedBulks:
+    async def _list(self, account: Account, limit: int) -> Bulk:
         found = await self._bulks.unfinished(account.id, limit)
-        return ListedBulks(
-            [ListedBulk(one.bulk_id, write_date(one.send_at), one.status.value) for one in found]
+        return Bulk(
+            bulks=[ListedBulk(one.bulk_id, write_date(one.send_at), one.status.value) for one in found]
         )
 
 

@@ -41,8 +41,6 @@ class Endpoint(NamedTuple):
     """The HTTP statuses of errors that are its own, such as 404 for an id that nothing has."""
     repeated: Callable[[str], msgspec.Struct] | None = None
     """Returns what was answered, of what is kept of that: the request may have an Idempotency-Key then."""
-    otherwise: type[msgspec.Struct] | None = None
-    """What it answers to a query that leaves out what is not required, if that is something else."""
 
 
 class Path(NamedTuple):
@@ -76,6 +74,13 @@ LIMIT = Parameter(
 BULK_IDS = Parameter("bulkId", "texts", "Only of these bulks.")
 MESSAGE_IDS = Parameter("messageId", "texts", "Only of messages with these ids.")
 USERNAME = Parameter("username", "text", "The account's name, if the request has no Authorization.")
+KEY = Parameter(
+    "Idempotency-Key",
+    "text",
+    "The client's own key for this request: 1 to 100 printable ASCII characters. Repeated with it, the"
+    " request is served once, and has the first answer.",
+    header=True,
+)
 PASSWORD = Parameter("password", "text", "The account's password, likewise.")
 
 
@@ -89,7 +94,7 @@ def sends(
     repeated: Callable[[str], msgspec.Struct] | None = None,
 ) -> Path:
     """Return a path that takes bodies by POST, or by PUT just the same."""
-    endpoint = Endpoint(summary, serve, answer, body, of_query, errors=errors, repeated=repeated)
+    endpoint = _repeated(Endpoint(summary, serve, answer, body, of_query, errors=errors, repeated=repeated))
     return Path({b"POST": endpoint, b"PUT": endpoint})
 
 
@@ -108,4 +113,12 @@ def gives(
     ``head`` serves HEAD where GET takes something away, which nobody would see then.
     """
     endpoint = Endpoint(summary, serve, answer, None, of_query, password_in_query, errors, repeated)
-    return Path({b"GET": endpoint, b"HEAD": endpoint._replace(serve=head or serve, repeated=None)})
+    headed = endpoint._replace(serve=head or serve, repeated=None)
+    return Path({b"GET": _repeated(endpoint), b"HEAD": headed})
+
+
+def _repeated(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint with what it takes and gives if its request may be repeated."""
+    if endpoint.repeated is None:
+        return endpoint
+    return endpoint._replace(parameters=(*endpoint.parameters, KEY), errors=(*endpoint.errors, 422))

@@ -18,6 +18,7 @@ from smsd.http_api.endpoints import PASSWORD, USERNAME, Endpoint, Parameter, Pat
 from smsd.http_api.errors import (
     ApiError,
     bad_request,
+    conflict,
     general,
     not_acceptable,
     not_allowed,
@@ -27,6 +28,7 @@ from smsd.http_api.errors import (
     unauthorized,
     unavailable,
     unsupported_type,
+    used_before,
 )
 from smsd.http_api.formats import FORMATS, JSON, XML
 from smsd.http_api.queries import VALUES
@@ -65,8 +67,13 @@ _ERRORS: tuple[tuple[ApiError, str], ...] = (
     (not_found(), "There is nothing at this path, or nothing that has this id."),
     (not_allowed("OPTIONS, POST, PUT"), "The path does not serve this method."),
     (not_acceptable(_MEDIA_TYPES), "`Accept` wants neither JSON nor XML."),
+    (
+        conflict("Bulk spring is FINISHED: it can't be changed any more."),
+        "What is asked for can't be done any more; the text says why.",
+    ),
     (too_large(1 << 20), "The body is too long. The connection is closed."),
     (unsupported_type(_MEDIA_TYPES, "text/plain"), "The body is neither JSON nor XML."),
+    (used_before(), "The key of the request was another request's."),
     (
         too_many(1),
         "The account sends more than it may, or too many wrong passwords came from this address. Nothing of"

@@ -15,10 +15,9 @@ from msgspec import UNSET
 from twisted.web.http import Request
 
 from smsd.http_api.answers import STATUS_ANSWERS, Sent, SentMessage, SentMessages
-from smsd.http_api.endpoints import PASSWORD, USERNAME
+from smsd.http_api.endpoints import KEY, PASSWORD, USERNAME
 from smsd.http_api.errors import bad_request
 
-HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 """The header of an answer that was given before."""
 WHO = frozenset({USERNAME.name.encode(), PASSWORD.name.encode()})
@@ -46,13 +45,13 @@ def key_of(request: Request) -> str | None:
     Raises:
         ApiError: if it is no key.
     """
-    value = request.getHeader(HEADER)
+    value = request.getHeader(KEY.name)
     if value is None:
         return None
     quoted = _quoted(value.strip())
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value.strip()
     if not _key(key):
-        raise bad_request(f"[{HEADER} : Expected 1 to 100 printable ASCII characters.]")
+        raise bad_request(f"[{KEY.name} : Expected 1 to 100 printable ASCII characters.]")
     return key
 
 

@@ -120,6 +120,26 @@ TERMS = {
         "The destination: its digits alone, or what the request said if that is no number.",
         "385911234567",
     ),
+    # Bulks, and what is left.
+    "Bulk.bulkId": Term("Which bulk; absent if all are listed.", "912467008199589888"),
+    "Bulk.sendAt": Term(
+        "The earliest time of what waits; of a bulk of which nothing waits, when it was due.",
+        "2030-05-17T07:30:00.000+0000",
+    ),
+    "bulks": Term("The bulks that are not finished; only if none is named.", None),
+    "ListedBulk.sendAt": Term("The earliest time of what waits.", "2030-05-17T07:30:00.000+0000"),
+    "BulkTime.sendAt": Term(
+        "When what waits is to be sent; its validity moves with it. A time that passed more than a minute ago"
+        " is refused.",
+        "2030-05-17T09:30:00.000+0200",
+    ),
+    "ListedBulk.status": Term("`PENDING`, `PAUSED`, `PROCESSING` or `CANCELED`.", "PENDING"),
+    "BulkStatus.status": Term(
+        "`PENDING`: it waits for its time; `PAUSED`; `PROCESSING`: it is being sent; `CANCELED`; `FINISHED`.",
+        "PENDING",
+    ),
+    "BulkChange.status": Term("`PAUSED` pauses it, `PENDING` lets it go on, `CANCELED` ends it.", "PENDING"),
+    "balance": Term("What an account that pays in advance has left; 0 for one that pays later.", 99.98),
     # Reports and received messages.
     "results": Term("What was found; empty if there is nothing."),
     "sentAt": Term(

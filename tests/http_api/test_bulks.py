@@ -206,7 +206,7 @@ def test_bulks_in_xml(client: Client) -> None:
     root = ElementTree.fromstring(client.request("PUT", BULK, body, headers).body)
     assert (root.tag, root.findtext("sendAt")) == ("BulkResponse", "2026-01-03T00:00:00.000+0000")
     root = ElementTree.fromstring(client.request("GET", "/sms/1/bulks", headers=headers).body)
-    assert root.tag == "BulksResponse"
+    assert root.tag == "BulkResponse"
     assert [one.findtext("bulkId") for one in root.findall("bulks/bulk")] == ["spring"]
 
 

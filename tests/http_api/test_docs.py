@@ -39,7 +39,7 @@ from tests.http_api.client import Answer, Client, basic
 from tests.peers import Stack, result
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/http-api.md")
+PAGES = ("README.md", "docs/http-api.md", "docs/bulks.md")
 """The pages whose examples are run; add yours."""
 HOST = "http://127.0.0.1:8080"
 ID = re.compile(r"(?<!\d)\d{17,19}(?!\d)")
