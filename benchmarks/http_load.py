@@ -119,6 +119,11 @@ class HttpLoad:
             message = {"messages": [tracked]}
             if options.track != "NONE":
                 message["tracking"] = {"track": options.track, "type": "BENCH"}
+        elif options.notify_url:
+            path = "/sms/1/text/advanced"
+            destinations = [{"to": one} for one in to]
+            full = {"from": options.sender, "text": text, "destinations": destinations}
+            message = {"messages": [full | {"notifyUrl": options.notify_url}]}
         body = json.dumps(message)
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {options.host}:{options.port}\r\n"
@@ -280,6 +285,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8080)
     add("--path", default="/sms/1/text/single")
+    add("--notify-url", help="let the messages' reports be pushed there")
     add("--username", default="bench")
     add("--password", default="bench")
     add("--connections", type=int, default=4)

@@ -34,6 +34,8 @@ listen = ["tcp:{http}:interface=127.0.0.1"]
 [links]
 url = "https://s.test/"
 listen = ["tcp:{links}:interface=127.0.0.1"]
+[push]
+private = true
 [[first_start.accounts]]
 system_id = "bench"
 password = "bench"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from benchmarks.machine import describe
 from benchmarks.node import Node, background, database, program
@@ -191,6 +193,33 @@ def links(kind: str, scale: float) -> Iterator[Row]:
             yield (what, f"{answer['requests_per_s']:,.0f}", latency(answer), cpu(answer, answer["answers"]))
 
 
+def pushing(kind: str, scale: float) -> Iterator[Row]:
+    """Measure how fast reports are pushed to one URL, while their messages are submitted and sent."""
+    requests = int(1_500 * scale)
+    with (
+        node(kind) as one,
+        background("smsc", "--port", one.smsc, "--receipts", "--window", 1000),
+        background("web_receiver") as port,
+    ):
+        time.sleep(2.5)
+        url = f"http://127.0.0.1:{port}/reports"
+        words = ("--connections", 4, "--destinations", 10, "--count", requests, "--notify-url", url)
+        sent = one.http_load(*words)
+        wanted, until = sent["accepted"], time.monotonic() + 120
+        while (answer := json.loads(urlopen(url).read()))["reports"] < wanted:
+            if time.monotonic() > until:
+                raise SystemExit(f"{wanted - answer['reports']} reports are missing.")
+            time.sleep(0.2)
+        yield (
+            "reports pushed to one URL, from the first to the last",
+            f"{answer['reports_per_s']:,.0f}",
+            "",
+            "",
+        )
+        yield ("  reports in a request", f"{answer['reports'] / answer['requests']:.1f}", "", "")
+        yield ("  their messages, accepted meanwhile", f"{sent['accepted_per_s']:,.0f}", latency(sent), "")
+
+
 def idle(kind: str, scale: float) -> Iterator[Row]:
     """Measure what an idle bind costs."""
     with node(kind) as one:
@@ -209,6 +238,7 @@ PARTS = {
     "waiting": waiting,
     "web": web,
     "links": links,
+    "pushing": pushing,
     "idle": idle,
 }
 

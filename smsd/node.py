@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import msgspec
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.threads import deferToThread
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
 from twisted.python.usage import UsageError
 
 from smsd.certificate import self_signed
@@ -29,6 +31,7 @@ from smsd.http_api.redirects import site as links_site
 from smsd.http_api.site import Limits as HttpLimits
 from smsd.http_api.site import Serving, site
 from smsd.ports.endpoints import port
+from smsd.services.accounts import AT_ONCE
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
@@ -79,6 +82,32 @@ class InOrder(MultiService):
                 self.log.error("{service} did not stop in time", service=service)
             except Exception:
                 self.log.failure("{service} did not stop well", service=service)
+
+
+class PasswordThreads(Service):
+    """Where passwords are checked.
+
+    Names of clients' URLs are looked up in the reactor's own threads: slow ones hold no password up.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._pool = ThreadPool(0, AT_ONCE, "smsd-passwords")
+
+    def startService(self) -> None:
+        """Begin."""
+        super().startService()
+        self._pool.start()
+
+    def stopService(self) -> None:
+        """Finish what is being checked."""
+        super().stopService()
+        self._pool.stop()
+
+    def run(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Run ``work(*args)`` in a thread."""
+        found: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, work, *args)
+        return found
 
 
 class Storage(Service):
@@ -163,7 +192,8 @@ class Node(InOrder):
         bounds = Bounds(queue.unstored, queue.messages, queue.receipts)
         kept = Retention(config.retention.logs * HOUR, config.retention.reports * HOUR)
         links = ShortLinks(config.links.url, config.links.keep * DAY)
-        self.core = Core(self.engine, reactor, deferToThread, bounds, kept, links)
+        self._passwords = PasswordThreads(reactor)
+        self.core = Core(self.engine, reactor, self._passwords.run, bounds, kept, links)
         self._assemble()
 
     def privilegedStartService(self) -> None:
@@ -198,6 +228,7 @@ class Node(InOrder):
         )
         for user in (channels, listener):
             self.core.settings.use(user.apply)
+        self.addService(self._passwords)
         self.addService(Storage(self))
         self.addService(channels)
         self.addService(Sessions(listener))

@@ -39,13 +39,14 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
     text += 'links = {url = "https://s.test/", listen = ["haproxy:tcp:8081"]}\n'
     node = makeService(options(tmp_path, text), reactor)
     assert isinstance(node, Node)
-    assert [type(service).__name__ for service in node.services][:4] == [
+    assert [type(service).__name__ for service in node.services][:5] == [
+        "PasswordThreads",
         "Storage",
         "Channels",
         "Sessions",
         "Serving",
     ]
-    assert len(node.services) == 9
+    assert len(node.services) == 10
     assert node.core.links.can_shorten
     assert reactor.tcpServers == reactor.sslServers == []
     assert sorted(file.name for file in (tmp_path / "var").iterdir()) == [

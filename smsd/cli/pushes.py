@@ -63,7 +63,7 @@ def push_again(
 
     A report goes to its message's notifyUrl, a received message to its number's URL as it is now.
     """
-    if bool(ids) == bool(account) or bool(account) != bool(since):
+    if bool(ids) == bool(account) or bool(account) != bool(since) or (until and not account):
         raise click.UsageError("Name messages, or say --account and --since.")
 
     async def work(administration: Administration) -> None:

@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
+from OpenSSL import SSL
+from service_identity import VerificationError
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
@@ -87,6 +89,9 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 class Forbidden(DNSLookupError):
     """A name leads only to addresses to which nothing is pushed."""
+
+    def __str__(self) -> str:
+        return "It leads to an address that is not public."
 
 
 @implementer(IHostnameResolver)
@@ -169,7 +174,7 @@ class _Public:
 
     def _explained(self, failure: Failure) -> Failure:
         if failure.check(DNSLookupError) and self._names.left_out:
-            return Failure(Forbidden("It leads to an address that is not public."))
+            return Failure(Forbidden())
         return failure
 
 
@@ -273,7 +278,7 @@ class PushClient:
         except (CancelledError, NotPushed):
             raise
         except Exception as error:
-            raise NotPushed(_reason(error), _reach(error)) from error
+            raise not_pushed(error) from error
         if not 200 <= code < 300:
             raise NotPushed(f"The answer was HTTP status {code}.", Reach.REQUEST)
 
@@ -351,6 +356,11 @@ def _authorization(url: str) -> tuple[str, tuple[str, str] | None]:
     return urlunsplit(parts._replace(netloc=place)), (unquote(name), unquote(password))
 
 
+def not_pushed(error: Exception) -> NotPushed:
+    """Return what an error of a request means."""
+    return NotPushed(_reason(error), _reach(error))
+
+
 def _inner(error: Exception) -> Exception:
     """Return what twisted.web has wrapped, as it does with all that happens once there is a connection."""
     reasons = getattr(error, "reasons", None)
@@ -375,4 +385,13 @@ def _reason(error: Exception) -> str:
         return "The connection broke before there was an answer."
     if isinstance(error, ConnectingCancelledError):
         return f"There was no connection in {CONNECT:g} seconds."
+    if isinstance(error, VerificationError):
+        return "Its certificate is another host's."
+    if isinstance(error, SSL.Error):
+        return f"TLS failed: {', '.join(_words(error)) or 'the connection was cut'}."
     return str(error) or type(error).__name__
+
+
+def _words(error: SSL.Error) -> list[str]:
+    """Return what OpenSSL says, without where in OpenSSL that is."""
+    return [one[2] for one in error.args[0]] if error.args and isinstance(error.args[0], list) else []

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from twisted.internet.address import IPv4Address
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -52,6 +53,10 @@ class Receiver(Resource):
         """By path; ``None``: it never answers."""
         self.locations: dict[str, str] = {}
         self.answer = b"thank you"
+        self.hangs_up = False
+        """Whether it closes the connection instead of answering."""
+        self.connections = 0
+        """How many are open."""
         self._site = Site(self)
         self._site.reactor = network
         network.ports[port] = self._protocol
@@ -76,6 +81,10 @@ class Receiver(Resource):
             self._network.seconds(),
         )
         self.got.append(got)
+        if self.hangs_up:
+            assert request.channel is not None
+            request.channel.loseConnection()
+            return NOT_DONE_YET
         code = self.answers.get(got.path, 200)
         if code is None:
             return NOT_DONE_YET
@@ -85,4 +94,13 @@ class Receiver(Resource):
         return self.answer
 
     def _protocol(self) -> Any:
-        return self._site.buildProtocol(IPv4Address("TCP", "192.0.2.9", 4711))
+        protocol: Any = self._site.buildProtocol(IPv4Address("TCP", "192.0.2.9", 4711))
+        lost = protocol.connectionLost
+        self.connections += 1
+
+        def gone(reason: Failure) -> None:
+            self.connections -= 1
+            lost(reason)
+
+        protocol.connectionLost = gone
+        return protocol

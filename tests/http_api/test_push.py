@@ -8,14 +8,19 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from OpenSSL import SSL
+from service_identity import VerificationError
+from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, DNSLookupError
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseNeverReceived
 
-from smsd.http_api.push_client import ANSWER, is_public
-from smsd.services.pushing import Pace
+from smsd.http_api.push_client import ANSWER, Forbidden, is_public, not_pushed
+from smsd.services.pushing import Pace, Reach
 from smsd.smpp.pdu import DeliverSm, SubmitSm
 from smsd.smpp.status import ESME_ROK, ESME_RTHROTTLED, ESME_RX_T_APPN
 from tests.http_api.client import Client
 from tests.http_api.receiver import WEB, Receiver
-from tests.peers import PORT, Stack
+from tests.peers import PORT, Stack, result
 
 TO = "41793026727"
 
@@ -370,6 +375,9 @@ def test_a_redirection_to_an_address_that_is_not_public_leads_nowhere(stack_publ
         ("255.255.255.255", False),
         ("::", False),
         ("::1", False),
+        ("::7f00:1", False),
+        ("fec0::1", False),
+        ("4000::1", False),
         ("::ffff:127.0.0.1", False),
         ("::ffff:8.8.8.8", True),
         ("64:ff9b::7f00:1", False),
@@ -441,3 +449,86 @@ def test_a_host_gets_so_many_requests_a_second(tmp_path: Path) -> None:
     assert len(web.got) == 10
     begun = web.got[0].at
     assert len([got for got in web.got if got.at < begun + 2]) in range(4, 8)
+
+
+def failures(stack: Stack) -> list[str]:
+    """Return why each push that waits has failed."""
+    return [failure for (failure,) in stack.rows("SELECT failure FROM push ORDER BY id")]
+
+
+def test_a_redirection_to_a_dead_host_is_no_fault_of_the_first_host(
+    stack: Stack, client: Client, web: Receiver
+) -> None:
+    web.answers["/moved"] = 307
+    web.locations["/moved"] = "http://127.0.0.1:8001/reports"
+    web.answers["/slow"] = None
+    send(client, web.url("/slow"))
+    for _ in range(6):
+        send(client, web.url("/slow"))
+    for number in range(1, 8):
+        stack.smsc.receipt(number)
+    send(client, web.url("/moved"))
+    stack.smsc.receipt(8)
+    stack.wait(1)
+    assert failures(stack)[-1].startswith("After a redirection: ")
+    tried = stack.rows("SELECT attempts FROM push ORDER BY id")
+    assert tried == [(0,)] * 7 + [(1,)]
+
+
+def test_too_many_redirections_put_off_nothing_else(stack: Stack, client: Client, web: Receiver) -> None:
+    web.answers["/reports"] = 307
+    web.locations["/reports"] = "/reports"
+    pushed(client, web)
+    assert failures(stack) == ["There were more than 3 redirections."]
+
+
+def test_the_reason_says_that_an_address_is_not_public(stack_public: Stack) -> None:
+    client = Client(stack_public)
+    stack_public.network.names.addresses["inside.example"] = ["10.1.2.3"]
+    pushed(client, Receiver(stack_public.network, 80), "http://inside.example/reports")
+    assert failures(stack_public) == ["It leads to an address that is not public."]
+
+
+def test_a_connection_that_breaks(stack: Stack, client: Client, web: Receiver) -> None:
+    web.hangs_up = True
+    pushed(client, web)
+    assert failures(stack) == ["The connection broke before there was an answer."]
+    web.hangs_up = False
+    stack.wait(62)
+    assert len(web.got) == 2
+    assert failures(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "reach", "reason"),
+    [
+        (ConnectionRefusedError(), Reach.HOST, "Connection was refused by other side."),
+        (DNSLookupError("no such name"), Reach.HOST, "DNS lookup failed: no such name."),
+        (Forbidden(), Reach.HOST, "It leads to an address that is not public."),
+        (ResponseNeverReceived([Failure(ConnectionDone())]), Reach.REQUEST, "The connection broke"),
+        (ResponseNeverReceived([Failure(ConnectionLost())]), Reach.REQUEST, "The connection broke"),
+        (
+            ResponseNeverReceived([Failure(SSL.Error([("SSL routines", "", "certificate verify failed")]))]),
+            Reach.URL,
+            "TLS failed: certificate verify failed",
+        ),
+        (
+            ResponseNeverReceived([Failure(VerificationError([]))]),
+            Reach.URL,
+            "Its certificate is another host's.",
+        ),
+        (ValueError(), Reach.URL, "ValueError"),
+    ],
+)
+def test_what_a_failure_says_and_how_far_it_reaches(error: Exception, reach: Reach, reason: str) -> None:
+    failed = not_pushed(error)
+    assert failed.reach is reach
+    assert str(failed).startswith(reason)
+
+
+def test_a_stop_closes_the_connections_that_are_kept(stack: Stack, client: Client, web: Receiver) -> None:
+    pushed(client, web)
+    stopped = stack.core.pushing.stopService()
+    stack.settle()
+    result(stopped)
+    assert web.connections == 0

@@ -122,7 +122,7 @@ def owed(node: Node) -> list[int]:
 
 def reports(node: Node) -> dict[int, int]:
     """Return what report each message owes on disk."""
-    return dict(node.rows("SELECT id, report FROM message"))  # type: ignore[arg-type]
+    return dict(node.rows("SELECT id, report FROM message"))
 
 
 def at_rest(node: Node) -> None:

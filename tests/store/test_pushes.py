@@ -82,7 +82,7 @@ class Table:
     async def owed(self) -> dict[int, int]:
         """Return what each message still owes, and what state each received one is in."""
         query = Query("SELECT id, report FROM message UNION ALL SELECT id, state FROM received ORDER BY 1")
-        return dict(await self._engine.read(Call(query)))  # type: ignore[arg-type]
+        return dict(await self._engine.read(Call(query)))
 
     async def due(self, url: str = URL, now: float = NOON, limit: int = 100) -> list[Push]:
         return await self.pushes.due(lane_of(1, url), now, limit)
@@ -136,7 +136,7 @@ async def test_what_is_no_longer_there_comes_without_it(engine: Engine) -> None:
 
 async def test_only_what_wants_to_be_pushed_is_stored(engine: Engine) -> None:
     table = Table(engine)
-    unwanted = [
+    unwanted: list[Message | Received] = [
         message(1, state=State.FINAL, report=Report.FETCH),
         message(2, state=State.QUEUED, report=Report.PUSH),
         message(3, state=State.FINAL, report=Report.NONE),
@@ -194,7 +194,7 @@ async def test_what_waits_may_be_fetched_unless_it_is_claimed_first(engine: Engi
         table.changes.later(push, table.tell)
     await table.commit()
     assert set((await table.owed()).values()) == {Report.FETCH}  # Also the number of a received message's.
-    assert ReceivedState.INBOX == Report.FETCH
+    assert int(ReceivedState.INBOX) == int(Report.FETCH)
     assert await table.pushes.claim([pushes[1], pushes[4]]) == {2, 5}
     assert [one.id for one in await table.messages.fetch(1, [], ["1", "2"], 10, NOON)] == [1]
     assert [one.id for one in await table.inbox.fetch(1, 1, NOON)] == [4]

@@ -1,0 +1,114 @@
+"""``smsd push``, and numbers whose messages are pushed."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsd.smpp.pdu import DeliverSm
+from tests.cli.conftest import Command
+from tests.http_api.client import Client
+from tests.http_api.receiver import Receiver
+from tests.peers import Stack
+
+URL = "http://127.0.0.1:8000/reports?key=secret"
+
+
+@pytest.fixture
+def web(stack: Stack) -> Receiver:
+    return Receiver(stack.network)
+
+
+def deliver(stack: Stack, url: str = URL) -> str:
+    """Send a message whose report goes to a URL, and let it be delivered; return its id."""
+    message = {"from": "InfoSMS", "text": "Hello", "destinations": [{"to": "41793026727"}], "notifyUrl": url}
+    answer = Client(stack).request("POST", "/sms/1/text/advanced", {"messages": [message]})
+    stack.smsc.receipt(len(stack.smsc.submits))
+    return str(answer.json["messages"][0]["messageId"])
+
+
+def test_what_waits_is_listed_without_secrets(stack: Stack, smsd: Command, web: Receiver) -> None:
+    web.answers["/reports"] = 503
+    deliver(stack)
+    deliver(stack, URL.replace("//", "//me:pw@"))
+    heads, line, other = smsd("push", "list").output.splitlines()
+    assert heads.split() == ["ACCOUNT", "URL", "WAITING", "OLDEST", "TRIED", "NEXT", "LAST", "FAILURE"]
+    assert line.split(None, 3)[:3] == ["acme", "http://127.0.0.1:8000/reports", "1"]
+    assert "2026-01-02 03:05:" in line
+    assert line.endswith("The answer was HTTP status 503.")
+    assert "pw" not in other
+    assert "secret" not in line + other
+
+
+def test_nothing_waits(stack: Stack, smsd: Command) -> None:
+    assert len(smsd("push", "list").output.splitlines()) == 1
+
+
+def test_reports_are_sent_once_more(stack: Stack, smsd: Command, web: Receiver) -> None:
+    ids = [deliver(stack), deliver(stack)]
+    assert smsd("push", "again", ids[0], "4711").output == "Sent once more: 1.\n"
+    stack.wait(2)
+    assert [report["messageId"] for got in web.got for report in got.results] == [*ids, ids[0]]
+
+
+def test_reports_of_a_span_of_time_are_sent_once_more(stack: Stack, smsd: Command, web: Receiver) -> None:
+    ids = [deliver(stack), deliver(stack)]
+    web.got.clear()
+    span = ("--since", "2026-01-02T03:00", "--until", "2026-01-02T03:30")
+    assert smsd("push", "again", "--account", "acme", *span).output == "Sent once more: 2.\n"
+    stack.wait(2)
+    assert sorted(report["messageId"] for got in web.got for report in got.results) == sorted(ids)
+    later = ("--since", "2026-01-02T04:00", "--until", "2026-01-02T05:00")
+    assert smsd("push", "again", "--account", "acme", *later).output == "Sent once more: 0.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["1", "--account", "acme"],
+        ["--account", "acme"],
+        ["1", "--since", "2026-01-01"],
+        ["1", "--until", "2026-01-01"],
+    ],
+)
+def test_a_wrong_use_is_told(stack: Stack, smsd: Command, arguments: list[str]) -> None:
+    done = smsd("push", "again", *arguments)
+    assert done.exit_code == 2
+    assert "Name messages, or say --account and --since." in done.stderr
+
+
+def test_an_account_that_is_not_there(stack: Stack, smsd: Command) -> None:
+    done = smsd("push", "again", "--account", "nobody", "--since", "2026-01-01")
+    assert (done.exit_code, done.stderr) == (1, "smsd: There is no account nobody.\n")
+
+
+def test_a_number_whose_messages_are_pushed(stack: Stack, smsd: Command, web: Receiver) -> None:
+    url = "http://127.0.0.1:8000/sms?t=%text%"
+    done = smsd("number", "add", "1337", "acme", "--delivery", "push", "--url", url, "--method", "POST")
+    assert (done.exit_code, done.output) == (0, "Number 1337 is added.\n")
+    assert "push: POST http://127.0.0.1:8000/sms\n" in smsd("number", "list").output
+    stack.wait(1)
+    stack.smsc.link.send(
+        DeliverSm(source_addr=b"41793026727", destination_addr=b"1337", short_message=b"hello")
+    )
+    stack.settle()
+    assert [(got.method, got.body) for got in web.got] == [("POST", b"t=hello")]
+    smsd("number", "set", "1337", "--method", "GET")
+    ((id,),) = stack.rows("SELECT id FROM received")
+    assert smsd("push", "again", str(id)).output == "Sent once more: 1.\n"
+    stack.wait(2)
+    assert [(got.method, got.target) for got in web.got[1:]] == [("GET", "/sms?t=hello")]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--delivery", "push"], "A number whose delivery is push needs a URL."),
+        (["--delivery", "push", "--url", "ftp://x/"], "Expected an http or https URL of ASCII characters"),
+        (["--url", "http://%text%/"], "with a host: not 'http://%text%/'."),
+    ],
+)
+def test_a_url_that_will_not_do(stack: Stack, smsd: Command, options: list[str], sentence: str) -> None:
+    done = smsd("number", "add", "1337", "acme", *options)
+    assert done.exit_code == 1
+    assert sentence in done.stderr
