@@ -67,7 +67,7 @@ _ROW = ", ".join(_FIELDS)
 _OF = "account_id = ? AND bulk_id = ? AND bulk_id IS NOT NULL"
 _OPEN = f"{_OF} AND done_at IS NULL"
 """Words for the messages of a bulk that aren't final: those that the partial index has."""
-# "id + 0", since SQLite would use the other index else, and go through all that is final.
+# "id + 0", since SQLite would use the primary key else, and go through other bulks.
 _OPEN_STATES = [state for state in State if state < State.FINAL]
 _STANDING = (
     "SELECT found.bulk_id, "
@@ -77,7 +77,7 @@ _STANDING = (
         for state in _OPEN_STATES
     )
     + f", (SELECT due_at FROM message WHERE {_OF.replace('bulk_id = ?', 'bulk_id = found.bulk_id')}"
-    " ORDER BY id LIMIT 1), " + ", ".join(f"bulk.{name}" for name in _FIELDS)
+    " ORDER BY log_at LIMIT 1), " + ", ".join(f"bulk.{name}" for name in _FIELDS)
 )
 _ITS_ROW = "LEFT JOIN bulk ON bulk.account_id = ? AND bulk.bulk_id = found.bulk_id"
 _ACCOUNTS = len(_OPEN_STATES) + 2

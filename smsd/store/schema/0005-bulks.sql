@@ -1,7 +1,6 @@
 -- Of a message that is held since its bulk is paused: when it would have been due. It is due at its end instead.
 ALTER TABLE message ADD COLUMN resumes_at DOUBLE PRECISION;
 
-CREATE INDEX message_bulk ON message (account_id, bulk_id, id) WHERE bulk_id IS NOT NULL;
 CREATE INDEX message_bulk_open ON message (account_id, bulk_id, state, due_at)
     WHERE bulk_id IS NOT NULL AND done_at IS NULL;
 
