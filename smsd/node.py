@@ -36,7 +36,7 @@ from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
 from smsd.services.links import DAY, ShortLinks
-from smsd.services.pushing import Pace
+from smsd.services.push_requests import Pace
 from smsd.services.retention import HOUR, Retention
 from smsd.smpp import session
 from smsd.smpp_server.listener import Limits, Listener, Sessions

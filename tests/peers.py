@@ -31,7 +31,7 @@ from smsd.services.administration import Administration
 from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds, Core
 from smsd.services.links import ShortLinks
-from smsd.services.pushing import Pace
+from smsd.services.push_requests import Pace
 from smsd.smpp import session
 from smsd.smpp.codec import HEADER, decode, encode
 from smsd.smpp.pdu import (

@@ -9,8 +9,8 @@ import click
 from smsd.cli.work import changes_of, run, table
 from smsd.services.administration import Administration
 from smsd.services.numbers import DELIVERIES, INBOX, PUSH
+from smsd.services.push_requests import shown
 from smsd.services.push_urls import METHODS
-from smsd.services.pushing import shown
 from smsd.store.settings import Number
 
 _keyword = click.option("--keyword", default="", help="The first word of the texts meant (default: no word).")

@@ -8,7 +8,7 @@ import click
 
 from smsd.cli.work import run, table
 from smsd.services.administration import Administration
-from smsd.services.pushing import shown
+from smsd.services.push_requests import shown
 
 SHOWN = 1000
 """How many URLs are listed."""

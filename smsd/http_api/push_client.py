@@ -39,7 +39,7 @@ from zope.interface import implementer
 
 from smsd.http_api.push_bodies import Outgoing, outgoing
 from smsd.services.accounts import Accounts
-from smsd.services.pushing import NotPushed, Reach
+from smsd.services.push_requests import NotPushed, Reach
 from smsd.store.pushes import Push
 
 CONNECT = 10.0

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from smsd.services.dispatch import Dispatch
+from smsd.services.looking import Looking
 from smsd.services.reports import Reports
 from smsd.services.stops import Stop, Stops
 from smsd.store.bulks import Bulk, BulkRow, Bulks, BulkState
@@ -22,8 +21,6 @@ from smsd.store.engine import StoreUnavailable
 from smsd.store.messages import Message
 from smsd.store.settings import Rows
 
-INTERVAL = 1.0
-"""Seconds between two looks at what is left to do."""
 STEP = 500
 """How many messages a step takes: the others of the node, and other changes, have their turn between two."""
 EVERY_ID = 2**63 - 1
@@ -31,21 +28,20 @@ SETTLED = 60.0
 """Seconds after which no message is on its way to disk any more that was accepted before a change."""
 
 
-class BulkChanges(Service):
+class BulkChanges(Looking):
     """Carries out what was said of bulks."""
 
     log = Logger()
+    what = "What was said of bulks"
 
     def __init__(
         self, bulks: Bulks, stops: Stops, dispatch: Dispatch, reports: Reports, clock: IReactorTime
     ) -> None:
+        super().__init__(clock)
         self._bulks = bulks
         self._stops = stops
         self._dispatch = dispatch
         self._reports = reports
-        self._clock = clock
-        self._looking = LoopingCall(lambda: Deferred.fromCoroutine(self._look_safely()))
-        self._looking.clock = clock
         self._reading = False
         self._stale = False
         self._paused: deque[Bulk] = deque()
@@ -66,16 +62,6 @@ class BulkChanges(Service):
             reading = Deferred.fromCoroutine(self._reread())
             reading.addErrback(lambda failure: self.log.failure("Changed bulks can't be read", failure))
 
-    def startService(self) -> None:
-        """Begin to look."""
-        super().startService()
-        self._looking.start(INTERVAL).addErrback(lambda failure: self.log.failure("Looking ended", failure))
-
-    def stopService(self) -> None:
-        """Look no more."""
-        super().stopService()
-        self._looking.stop()
-
     async def _reread(self) -> None:
         try:
             while self._stale:
@@ -91,19 +77,10 @@ class BulkChanges(Service):
         finally:
             self._reading = False
 
-    async def _look_safely(self) -> None:
-        """Look, and let no mistake end the looking."""
-        try:
-            if self._stale or self._stops.doubtful:
-                self.apply(Rows())
-            await self._look()
-        except StoreUnavailable as error:
-            self.log.warn("Bulks can't be changed just now: {error}", error=error)
-        except Exception:
-            self.log.failure("Changing bulks failed")
-
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Take steps, of each bulk in its turn, until nothing can be done just now."""
+        if self._stale or self._stops.doubtful:
+            self.apply(Rows())
         turns = deque(stop for stop in self._stops if not _is_only_paused(stop))
         while turns and self.running:
             stop = turns.popleft()

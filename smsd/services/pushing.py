@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from enum import Enum, auto
-from typing import Protocol
-from urllib.parse import urlsplit
 
-import msgspec
-from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from smsd.services.looking import Looking
+from smsd.services.push_requests import NotPushed, Pace, Reach, Sender, alike, host_of, is_stale, shown
 from smsd.services.push_urls import has_placeholders
 from smsd.services.shares import Shares
 from smsd.services.window import AGAIN, Window
@@ -25,8 +22,6 @@ from smsd.store.pushes import FIRST, Form, Kind, Lane, Push, PushChanges, Pushes
 RETRIES = 20
 """How often a push is tried again (section 1 of the specification)."""
 MINUTE = 60.0
-INTERVAL = 1.0
-"""Seconds between two looks for what is due again."""
 SIZE = 200
 """How many pushes of a lane are held in memory; more wait in the table."""
 LANES, LANES_OF_HOST = 1_000, 100
@@ -56,50 +51,6 @@ LONGEST = pause_before(RETRIES - 1) + MINUTE
 """Seconds after which a URL that nothing has been sent to has nothing left to be sent again."""
 
 
-class Reach(Enum):
-    """What else would fail as a request has failed."""
-
-    REQUEST = auto()
-    """Perhaps nothing: the URL answers, and did not want this."""
-    URL = auto()
-    """Whatever is sent to the URL: it doesn't answer."""
-    HOST = auto()
-    """Whatever is sent to the host: there is no connection to it."""
-
-
-class NotPushed(Exception):
-    """A request has failed; the text says why."""
-
-    def __init__(self, reason: str, reach: Reach) -> None:
-        super().__init__(reason)
-        self.reach = reach
-
-
-class Sender(Protocol):
-    """Who makes the requests."""
-
-    def send(self, pushes: Sequence[Push]) -> Awaitable[None]:
-        """Send pushes to the URL and in the form that all of them have, in one request.
-
-        Raises:
-            NotPushed: if the URL has not taken them.
-        """
-
-    def close(self) -> Deferred[None]:
-        """Let go of what is kept for the next request."""
-
-
-class Pace(msgspec.Struct, frozen=True):
-    """How fast a host gets requests."""
-
-    connections: int = 16
-    """At once; an account takes half of those that the others leave, and a URL at most a quarter of all."""
-    rate: float = 100.0
-    """Requests a second."""
-    batch: int = 100
-    """Reports, or received messages, in a request."""
-
-
 class _Host:
     """Where URLs lead: a scheme, a host and a port."""
 
@@ -125,7 +76,7 @@ class _Lane:
         self.in_turn = False
 
 
-class Pushing(Service):
+class Pushing(Looking):
     """Sees pushes through to their URLs.
 
     What is due is sent at once, several to a request where there are several. After a try in vain it waits,
@@ -135,11 +86,12 @@ class Pushing(Service):
     """
 
     log = Logger()
+    what = "Pushes that are due"
 
     def __init__(self, pushes: Pushes, changes: PushChanges, clock: IReactorTime) -> None:
+        super().__init__(clock)
         self._pushes = pushes
         self._changes = changes
-        self._clock = clock
         self._sender: Sender | None = None
         self._pace = Pace()
         self._hosts: dict[str, _Host] = {}
@@ -156,8 +108,6 @@ class Pushing(Service):
         self._search_again = True
         """Whether something may wait in the table that the search under way does not find."""
         self._looked_at = 0.0
-        self._looking = LoopingCall(lambda: Deferred.fromCoroutine(self._look_safely()))
-        self._looking.clock = clock
 
     def use(self, sender: Sender, pace: Pace) -> None:
         """Send by this sender, so fast; say so before the service starts."""
@@ -172,15 +122,13 @@ class Pushing(Service):
 
     def startService(self) -> None:
         """Begin to send, first what the table has."""
-        super().startService()
         self._search_again = True
         self._looked_at = self._clock.seconds()
-        self._looking.start(INTERVAL).addErrback(lambda failure: self.log.failure("Looking ended", failure))
+        super().startService()
 
     def stopService(self) -> Deferred[None]:
         """Send no more, and wait a moment for what is under way."""
         super().stopService()
-        self._looking.stop()
         for host in self._hosts.values():
             if host.timer is not None and host.timer.active():
                 host.timer.cancel()
@@ -194,7 +142,7 @@ class Pushing(Service):
         if lane is not None and lane.window.offer(push):
             self._ready(lane)
 
-    def look(self, push: Push) -> None:
+    def in_doubt(self, push: Push) -> None:
         """Take note that a push may have been stored, though nobody can tell: the table says."""
         if self.running:
             self._look_at(Lane(push.lane, push.account_id, push.url))
@@ -208,16 +156,8 @@ class Pushing(Service):
         if self._sender is not None:
             await self._sender.close()
 
-    async def _look_safely(self) -> None:
-        """Look for what is due, and let no mistake end the looking."""
-        try:
-            await self._look()
-        except StoreUnavailable as error:
-            self.log.warn("Pushes that are due can't be looked for: {error}", error=error)
-        except Exception:
-            self.log.failure("Looking for pushes that are due failed")
-
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Find lanes of which something is due."""
         now = self._clock.seconds()
         self._tidy(now)
         lanes = await self._pushes.due_again(self._looked_at, now, LANES)
@@ -253,7 +193,7 @@ class Pushing(Service):
         lane = self._lanes.get(one.id)
         if lane is not None:
             return lane
-        name = _host(one.url)
+        name = host_of(one.url)
         host = self._hosts.get(name) or _Host(name, self._pace.connections)
         if not self._lanes_shared.has_room(one.account_id) or not host.lanes_shared.has_room(one.account_id):
             self._search_again = True
@@ -330,12 +270,12 @@ class Pushing(Service):
         batch: list[Push] = []
         limit = 1
         while len(batch) < limit and (push := lane.window.take()) is not None:
-            if push.item is None or (push.kind == Kind.INTERMEDIATE and push.attempts and _over(push)):
+            if push.item is None or (push.attempts and is_stale(push)):
                 self._changes.dropped(push, self._settling(lane, push))
             elif not batch:
                 limit = self._most(push)
                 batch.append(push)
-            elif _alike(push, batch[0]) and len(batch) < self._most(push):
+            elif alike(push, batch[0]) and len(batch) < self._most(push):
                 batch.append(push)
             else:
                 lane.window.put_back(push)
@@ -453,29 +393,3 @@ class Pushing(Service):
 def _cancel(under_way: list[Deferred[None]]) -> None:
     for sending in under_way:
         sending.cancel()
-
-
-def shown(url: str) -> str:
-    """Return a URL as logs and lists may show it: without a password, and without its query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _host(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-
-
-def _alike(one: Push, other: Push) -> bool:
-    """Tell whether two pushes can share a request."""
-    reports = (Kind.REPORT, Kind.INTERMEDIATE)
-    return (
-        one.url == other.url
-        and one.form == other.form
-        and (one.kind == other.kind or (one.kind in reports and other.kind in reports))
-    )
-
-
-def _over(push: Push) -> bool:
-    """Tell whether an intermediate report is of a message that has ended since."""
-    return getattr(push.item, "done_at", None) is not None

@@ -103,7 +103,7 @@ class Reports:
                 # A commit whose answer was lost may have made it final: then only the table knows it is owed.
                 self._deliveries.look(message.account_id, Message)
                 if push is not None:
-                    self._pushing.look(push)
+                    self._pushing.in_doubt(push)
             if after is not None:
                 after()
 

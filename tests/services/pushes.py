@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 
-from smsd.services.pushing import NotPushed, Pace, Pushing, Reach
+from smsd.services.push_requests import NotPushed, Pace, Reach
+from smsd.services.pushing import Pushing
 from smsd.store.messages import Content, Message, Notify, Report
 from smsd.store.pushes import Push
 from tests.services.rig import SIZE, Node

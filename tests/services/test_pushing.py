@@ -13,7 +13,8 @@ from twisted.logger import LogLevel, capturedLogs
 
 from smsd.services import pushing as module
 from smsd.services.administration import Administration
-from smsd.services.pushing import FAREWELL, RETRIES, NotPushed, Pace, Reach, pause_before, shown
+from smsd.services.push_requests import NotPushed, Pace, Reach, shown
+from smsd.services.pushing import FAREWELL, RETRIES, pause_before
 from smsd.services.shares import Shares
 from smsd.services.submission import Refused
 from smsd.services.tracking import Outcome
@@ -605,7 +606,7 @@ def test_the_reading_of_a_lane_that_fails_is_made_good(tmp_path: Path, client: C
 def test_a_lane_in_which_nothing_is_found_is_forgotten(node: Node, client: Client) -> None:
     pushing = start(node, client)
     (message,) = submit(node)
-    pushing.look(report_push(message, node.clock.seconds()))
+    pushing.in_doubt(report_push(message, node.clock.seconds()))
     node.turn()
     assert client.requests == []
     at_rest(node)
