@@ -155,6 +155,16 @@ class Link(SessionProtocol):
                 (message, number) for number in range(1, message.segments + 1) if number not in taken
             )
 
+    def expire(self, now: float) -> bool:
+        """End the message that is next, if its validity ended while the channel rested; tell whether so."""
+        message, _ = self._segments[0]
+        if message.expires_at > now:
+            return False
+        self._sending.pop(message.id, None)
+        self._forget_segments(message)
+        self._channel.outbox.expired(message)
+        return True
+
     def submit(self, now: float) -> None:
         """Send the next segment of what was taken."""
         message, number = self._segments.popleft()

@@ -190,6 +190,8 @@ class SmppChannel(Service):
                     continue
                 link.take(message)
                 continue
+            if link.expire(now):
+                continue
             link.submit(now)
             room -= 1
             if rate:

@@ -104,7 +104,7 @@ class Outbox:
                 continue
             self._turns.rotate(-1)
             if message.expires_at <= self._clock.seconds():
-                self._end(message, EXPIRED_EXPIRED, VALIDITY_EXPIRED)
+                self.expired(message)
             elif message.taken and len(message.taken) == message.segments:
                 self._sent(message)  # All that a crash left undone of it.
             elif message.bulk_id is None or not self._is_stopped(message):
@@ -153,6 +153,10 @@ class Outbox:
     def on_the_way(self, operator_ids: Sequence[str], error: int) -> None:
         """Take the operator's word that a segment is not delivered yet."""
         self._tracking.on_the_way(self.channel_id, operator_ids, error)
+
+    def expired(self, message: Message) -> None:
+        """Take note that a message's validity has ended before the operator took it."""
+        self._end(message, EXPIRED_EXPIRED, VALIDITY_EXPIRED)
 
     def unanswered(self, message: Message) -> None:
         """Take note that the operator never said whether it has a message, which is not to be sent twice."""

@@ -946,3 +946,17 @@ def test_a_long_message_goes_out_whole_and_has_one_receipt(tmp_path: Path) -> No
     (receipt,) = esme.receipts
     assert b"sub:003 dlvr:003" in receipt.short_message
     stack.close()
+
+
+def test_a_message_whose_validity_ends_while_the_channel_rests_is_not_sent_again(stack: Stack) -> None:
+    stack.smsc.submit_status = status.ESME_RTHROTTLED
+    esme = stack.esme()
+    answer = esme.submit(short_message=b"one", validity_period=b"000000000005000R")
+    stack.wait(5)
+    stack.smsc.submit_status = status.ESME_ROK
+    stack.smsc.submits.clear()
+    stack.wait(40)
+    assert stack.smsc.texts == []
+    assert stack.status(answer.message_id)[:2] == (4, 15)
+    send(stack, esme, b"two")
+    assert stack.smsc.texts == [b"two"]
