@@ -590,9 +590,9 @@ class Stack:
         """Let everything happen that happens at this moment."""
         self.network.settle()
 
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        self.network.wait(seconds)
+    def wait(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass, a step at a time."""
+        self.network.wait(seconds, step)
 
     def rows(self, sql: str) -> list[Row]:
         """Read from the disk."""

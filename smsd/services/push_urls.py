@@ -45,6 +45,7 @@ def checked(url: str) -> str:
         raise ValueError(f"{expected}: {error}") from None
     if (
         port == 0
+        or parts.netloc.count("@") > 1
         or not _place.fullmatch(parts.netloc.rpartition("@")[2])
         or _placeholder.search(parts.netloc)
     ):

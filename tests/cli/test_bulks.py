@@ -36,7 +36,7 @@ def test_an_account_s_bulks_are_listed(client: Client, smsd: Command) -> None:
 def test_a_bulk_is_paused_and_resumed_while_the_node_runs(client: Client, smsd: Command) -> None:
     paused = smsd("bulk", "pause", "acme", "spring sale")
     assert (paused.exit_code, paused.output) == (0, "Bulk spring sale is PAUSED.\n")
-    client.stack.wait(SECONDS + 2)
+    client.stack.wait(SECONDS + 2, step=10)
     assert client.stack.smsc.submits == []
     assert "PAUSED" in smsd("bulk", "list", "acme").output
     assert smsd("bulk", "resume", "acme", "spring sale").exit_code == 0
@@ -50,7 +50,7 @@ def test_a_bulk_is_canceled_while_the_node_runs(client: Client, smsd: Command) -
     client.stack.wait(2)
     reports = client.reports(bulkId="spring sale")
     assert [one["status"]["name"] for one in reports] == ["REJECTED_NOT_SENT"] * 2
-    client.stack.wait(SECONDS)
+    client.stack.wait(SECONDS, step=10)
     assert client.stack.smsc.submits == []
     client.stack.wait(SETTLED)
     assert client.stack.rows("SELECT open FROM bulk") == [(0,)]

@@ -109,7 +109,7 @@ def test_a_scheduled_message_waits_for_its_time(client: Client, date: str) -> No
     (answer,) = advanced(client, sendAt=date)["messages"]
     assert answer["status"]["name"] == "PENDING_ACCEPTED"
     assert "smsCount" not in answer
-    client.stack.wait(HOUR - 2)
+    client.stack.wait(HOUR - 2, step=10)
     assert client.stack.smsc.submits == []
     client.stack.wait(4)
     assert len(client.stack.smsc.submits) == 1

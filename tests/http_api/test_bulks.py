@@ -45,7 +45,7 @@ def test_a_bulk_tells_when_it_is_sent_and_where_it_is(stack: Stack, client: Clie
     scheduled(client)
     assert client.request("GET", BULK).json == {"bulkId": "spring", "sendAt": AT}
     assert status(client) == "PENDING"
-    stack.wait(2 * HOUR + 1)
+    stack.wait(2 * HOUR + 1, step=10)
     assert len(stack.smsc.submits) == 2
     assert status(client) == "PROCESSING"
     stack.smsc.receipt(1)
@@ -76,7 +76,7 @@ def test_a_bulk_moves(stack: Stack, client: Client, date: str, hours: int) -> No
         assert answer.error == (400, "BAD_REQUEST", "[sendAt : Expected a time that has not passed.]")
         return
     assert answer.json == {"bulkId": "spring", "sendAt": f"2026-01-02T0{3 + hours}:04:05.250+0000"}
-    stack.wait(hours * HOUR - 2)
+    stack.wait(hours * HOUR - 2, step=10)
     assert stack.smsc.submits == []
     stack.wait(4)
     assert len(stack.smsc.submits) == 2
@@ -100,7 +100,7 @@ def test_no_date_is_beyond_what_can_be_written(client: Client) -> None:
 def test_a_bulk_is_paused_and_resumed(stack: Stack, client: Client) -> None:
     scheduled(client)
     assert put(client, STATUS, status="PAUSED").json == {"bulkId": "spring", "status": "PAUSED"}
-    stack.wait(2 * HOUR + 2)
+    stack.wait(2 * HOUR + 2, step=10)
     assert status(client) == "PAUSED"
     assert stack.smsc.submits == []
     assert put(client, STATUS, status="PENDING").code == 200
@@ -134,7 +134,7 @@ def test_a_bulk_that_is_canceled_is_not_sent_and_has_its_reports(stack: Stack, c
     assert {(one["status"]["name"], one["error"]["name"], one["callbackData"]) for one in reports} == {
         ("REJECTED_NOT_SENT", "EC_MESSAGE_CANCELED", "mine")
     }
-    stack.wait(3 * HOUR)
+    stack.wait(3 * HOUR, step=10)
     assert stack.smsc.submits == []
     assert status(client) == "CANCELED"
 

@@ -83,6 +83,7 @@ def test_what_is_behind_a_hash_stays_with_us() -> None:
         "http://%sender%.example/",
         "http://client.example:%text%/",
         "http://a..b/",
+        "http://me@you@h/",
         "http://%41/",
         "http://a,b/",
         "http://[v1.x]/",
