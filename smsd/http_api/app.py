@@ -12,7 +12,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException
 
-from smsd.http_api import compression
 from smsd.http_api.authorization import authorized
 from smsd.http_api.balance import Balance
 from smsd.http_api.bulks import BulkRequests
@@ -158,8 +157,4 @@ def _written(request: Incoming, form: Format, answer: msgspec.Struct | None) -> 
     if answer is not None:
         body = form.write(answer)
         request.setHeader("Content-Type", form.content_type)
-        if len(body) >= compression.WORTH and compression.wanted(request.field(b"accept-encoding")):
-            body = compression.pack(body)
-            request.setHeader("Content-Encoding", "gzip")
-    request.setHeader("Content-Length", str(len(body)))  # Else it would go out in chunks.
-    return body
+    return request.packed(body)

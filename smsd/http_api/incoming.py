@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES
 from twisted.web.server import Request
 
-from smsd.http_api.compression import NAMES, Damaged, TooLong, Unpacking
+from smsd.http_api.compression import NAMES, WORTH, Damaged, TooLong, Unpacking, pack, wanted
 from smsd.http_api.errors import (
     ApiError,
     bad_request,
@@ -64,6 +64,14 @@ class Incoming(Request):
         if self._fault is not None:
             raise self._fault
         return self.content.getvalue()
+
+    def packed(self, body: bytes) -> bytes:
+        """Return the body of an answer as it goes out: as gzip, if that is wanted and worth it."""
+        if len(body) >= WORTH and wanted(self.field(b"accept-encoding")):
+            body = pack(body)
+            self.setHeader("Content-Encoding", "gzip")
+        self.setHeader("Content-Length", str(len(body)))  # Else it would go out in chunks.
+        return body
 
     def parseCookies(self) -> None:
         """Leave cookies alone: nothing here has any."""

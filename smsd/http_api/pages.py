@@ -8,10 +8,11 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from twisted.web.http import NOT_MODIFIED, Request
+from twisted.web.http import NOT_MODIFIED
 
 from smsd.http_api.endpoints import Paths
 from smsd.http_api.formats import JSON
+from smsd.http_api.incoming import Incoming
 from smsd.http_api.openapi import described
 from smsd.http_api.push_bodies import PUSHED
 from smsd.http_api.reference import POLICY, reference
@@ -37,10 +38,10 @@ class Page:
 
     @cached_property
     def etag(self) -> str:
-        """What tells this document from any other (RFC 9110, 8.8.3)."""
-        return f'"{sha256(self.body()).hexdigest()[:32]}"'
+        """What tells this document, packed or not, from any other (RFC 9110, 8.8.3)."""
+        return f'W/"{sha256(self.body()).hexdigest()[:32]}"'
 
-    def show(self, request: Request) -> bytes:
+    def show(self, request: Incoming) -> bytes:
         """Return the document, or nothing if the client has it."""
         for name, value in self._headers.items():
             request.setHeader(name, value)
@@ -48,9 +49,7 @@ class Page:
         if _names(request.getHeader("If-None-Match"), self.etag):
             request.setResponseCode(NOT_MODIFIED)
             return b""
-        body = self.body()
-        request.setHeader("Content-Length", str(len(body)))
-        return body
+        return request.packed(self.body())
 
 
 def pages(paths: Paths) -> Mapping[str, Page]:
@@ -73,4 +72,4 @@ def pages(paths: Paths) -> Mapping[str, Page]:
 def _names(if_none_match: str | None, etag: str) -> bool:
     """Tell whether a client has the document with this ETag (RFC 9110, 13.1.2)."""
     given = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
-    return etag in given or given == ["*"]
+    return etag.removeprefix("W/") in given or given == ["*"]
