@@ -11,6 +11,7 @@ import pytest
 from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, DNSLookupError
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseNeverReceived
 
@@ -297,6 +298,13 @@ def test_a_name_and_a_password_in_the_url_are_an_authorization(client: Client, w
     (got,) = web.got
     assert got.headers["authorization"] == "Basic bWU6cEBzcw=="
     assert "@" not in got.headers["host"]
+
+
+def test_pushes_that_are_taken_leave_no_line_in_the_log(client: Client, web: Receiver) -> None:
+    with capturedLogs() as events:
+        pushed(client, web)
+    assert len(web.got) == 1
+    assert [event for event in events if "factory" in event.get("log_format", "").lower()] == []
 
 
 def test_an_answer_without_end_is_cut_off(stack: Stack, client: Client, web: Receiver) -> None:
