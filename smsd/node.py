@@ -297,14 +297,18 @@ class Node(InOrder):
         self.core.pushing.setServiceParent(self)
         self.core.removal.setServiceParent(self)
         self.core.bulk_changes.setServiceParent(self)
-        self.log.info(
-            "smsd is ready. SMPP: {smpp}. HTTP: {http}.",
-            smpp=", ".join(self.config.smpp.listen) or "none",
-            http=", ".join(self.config.http.listen) or "none",
-        )
+        self.log.info("smsd is ready. {listeners}", listeners=_listeners(self.config))
         local = [one for one in self.config.http.listen if one.startswith("tcp:") and LOOPBACK in one]
         if DEMO in self.config.first_start.accounts and local:
             self.log.info("Send a message: {curl}", curl=_curl(local[0]))
+
+
+def _listeners(config: Config) -> str:
+    """Return where a node listens; short links are named only if they are served."""
+    kinds = {"SMPP": config.smpp.listen, "HTTP": config.http.listen}
+    if config.links.listen:
+        kinds["Short links"] = config.links.listen
+    return " ".join(f"{kind}: {', '.join(places) or 'none'}." for kind, places in kinds.items())
 
 
 def _curl(description: str) -> str:

@@ -15,7 +15,7 @@ from twisted.python.usage import UsageError
 from smsd.config import ConfigError
 from smsd.http_api.app import HttpApi
 from smsd.http_api.site import Limits, Serving
-from smsd.node import PATIENCE, InOrder, Node
+from smsd.node import PATIENCE, InOrder, Node, _listeners
 from smsd.services.administration import Administration
 from smsd.store.settings import Rows
 from smsd.store.sqlite import SqliteEngine
@@ -54,6 +54,22 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
         "self-signed.key",
     ]
     assert (tmp_path / "var/self-signed.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('smpp.listen = ["tcp:1", "ssl:2"]', "SMPP: tcp:1, ssl:2. HTTP: none."),
+        (
+            'http.listen = ["tcp:3"]\nlinks = {url = "https://s.test/", listen = ["tcp:4"]}',
+            "SMPP: none. HTTP: tcp:3. Short links: tcp:4.",
+        ),
+    ],
+)
+def test_a_node_says_where_it_listens(tmp_path: Path, text: str, said: str) -> None:
+    node = makeService(options(tmp_path, text), MemoryReactorClock())
+    assert isinstance(node, Node)
+    assert _listeners(node.config) == said
 
 
 def test_what_http_puts_up_with_is_what_the_configuration_says(tmp_path: Path) -> None:

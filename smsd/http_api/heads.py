@@ -22,9 +22,9 @@ CONSTANT = b"".join(
         (b"Access-Control-Allow-Methods", b"DELETE, GET, HEAD, OPTIONS, POST, PUT"),
         (
             b"Access-Control-Allow-Headers",
-            b"Authorization, Content-Encoding, Content-Type, X-Enrollment-Token",
+            b"Authorization, Content-Encoding, Content-Type, Idempotency-Key, X-Enrollment-Token",
         ),
-        (b"Access-Control-Expose-Headers", b"Allow, Retry-After"),
+        (b"Access-Control-Expose-Headers", b"Allow, Idempotent-Replayed, Retry-After"),
     )
 )
 

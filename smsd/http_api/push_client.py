@@ -194,8 +194,22 @@ class _Endpoints:
         else:
             endpoint = _Public(self._reactor, uri.host, uri.port)
         if uri.scheme == b"https":
-            return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
-        return endpoint
+            endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
+        return _Quiet(endpoint)
+
+
+@implementer(IStreamClientEndpoint)
+class _Quiet:
+    """Connects without a line in the log for each connection."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, protocolFactory: Any) -> Deferred[IProtocol]:
+        """Connect."""
+        protocolFactory.noisy = False
+        connected: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
+        return connected
 
 
 @implementer(IAgent)

@@ -100,10 +100,8 @@ class _Target:
         """Take characters."""
         self._path[-1].pieces.append(text)
 
-    def close(self) -> Element:
-        """Return the document's element."""
-        if self._root is None:
-            raise InvalidXml("It has no element.")
+    def close(self) -> Element | None:
+        """Return the document's element, if there is one; the parser asks for it after an error as well."""
         return self._root
 
 
@@ -132,9 +130,11 @@ def parse(body: bytes) -> Element:
         remove_pis=True,
     )
     try:
-        root: Element = etree.fromstring(body, parser)
+        root: Element | None = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         raise InvalidXml((error.msg or "It is no XML.")[:200]) from error
+    if root is None:
+        raise InvalidXml("It has no element.")
     return root
 
 

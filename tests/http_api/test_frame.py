@@ -395,12 +395,14 @@ def test_a_browser_that_asks_beforehand_is_told(client: Client) -> None:
         "Authorization": None,
         "Origin": "https://example.com",
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization, content-type",
+        "Access-Control-Request-Headers": "authorization, content-type, idempotency-key",
     }
     answer = client.request("OPTIONS", "/sms/1/text/single", headers=headers)
     assert (answer.code, answer.body) == (200, b"")
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-max-age"] == "86400"
+    assert "Idempotency-Key" in answer.headers["access-control-allow-headers"].split(", ")
+    assert "Idempotent-Replayed" in answer.headers["access-control-expose-headers"].split(", ")
 
 
 def test_options_of_the_server_are_none(client: Client) -> None:

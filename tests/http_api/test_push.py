@@ -11,6 +11,7 @@ import pytest
 from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, DNSLookupError
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseNeverReceived
 
@@ -297,6 +298,26 @@ def test_a_name_and_a_password_in_the_url_are_an_authorization(client: Client, w
     (got,) = web.got
     assert got.headers["authorization"] == "Basic bWU6cEBzcw=="
     assert "@" not in got.headers["host"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_connection_leaves_no_line_in_the_log(
+    stack: Stack, client: Client, web: Receiver, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    factories: list[Any] = []
+    connect = stack.network.connectTCP
+
+    def noted(host: str, port: int, factory: Any, *rest: Any, **named: Any) -> Any:
+        factories.append(factory)
+        return connect(host, port, factory, *rest, **named)
+
+    monkeypatch.setattr(stack.network, "connectTCP", noted)
+    pushed(client, web, web.url().replace("http:", f"{scheme}:"))
+    with capturedLogs() as events:
+        for factory in factories:  # As a real reactor does.
+            factory.doStart()
+            factory.doStop()
+    assert (len(factories), events) == (1, [])
 
 
 def test_an_answer_without_end_is_cut_off(stack: Stack, client: Client, web: Receiver) -> None:

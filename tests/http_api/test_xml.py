@@ -137,6 +137,20 @@ def test_what_is_dangerous_or_no_xml_is_refused(client: Client, body: str) -> No
     assert answer.error[:2] == (400, "BAD_REQUEST")
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<!DOCTYPE r [<!ENTITY a 'x'>]><request/>", "[body : A document type is not taken.]"),
+        ('{"to": "1"}', "[body : Start tag expected, '<' not found, line 1, column 1]"),
+    ],
+)
+def test_what_is_wrong_before_the_first_element_is_named(client: Client, body: str, text: str) -> None:
+    answer = client.request(
+        "POST", "/sms/1/text/single", body.encode(), headers={"Content-Type": "application/xml"}
+    )
+    assert answer.error == (400, "BAD_REQUEST", text)
+
+
 @given(
     st.one_of(st.binary(max_size=300), st.text(alphabet="<>/=\"'& ato!-[]DC?x", max_size=200).map(str.encode))
 )
