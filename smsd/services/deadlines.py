@@ -14,6 +14,7 @@ from smsd.services.statuses import (
     UNDELIVERABLE_NOT_SENT,
     VALIDITY_EXPIRED,
 )
+from smsd.store.engine import StoreUnavailable
 from smsd.store.messages import Messages, State
 
 DUE, EXPIRED = 10_000, 2_000
@@ -39,11 +40,20 @@ class Deadlines(Looking):
         self._messages = messages
         self._dispatch = dispatch
         self._reports = reports
+        self._in_doubt = False
 
     async def look(self) -> None:
         """Queue what has become due, and end what is no longer valid."""
         now = self._clock.seconds()
-        for queue in set(await self._messages.due(now, DUE)):
+        if self._in_doubt:
+            await self._dispatch.resume()
+            self._in_doubt = False
+        try:
+            queues = set(await self._messages.due(now, DUE))
+        except StoreUnavailable:
+            self._in_doubt = True  # They may be queued all the same, and nobody was told.
+            raise
+        for queue in queues:
             self._dispatch.look(queue)
         for message in await self._messages.expired(now, EXPIRED):
             self._reports.end(message, ENDS[State(message.state)], VALIDITY_EXPIRED)

@@ -272,7 +272,7 @@ class Dispatch:
         self._outboxes: dict[int, Outbox] = {}
 
     async def resume(self) -> None:
-        """Take up what was queued when the node last stopped."""
+        """Take up whatever is queued in the table."""
         for queue in await self._messages.queues():
             self.look(queue)
 

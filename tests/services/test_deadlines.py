@@ -115,6 +115,15 @@ def test_a_database_that_is_away_ends_no_looking(looking: Node) -> None:
     assert len(node.take_all()) == 1
 
 
+def test_what_has_become_due_without_anybody_hearing_of_it_is_sent(looking: Node) -> None:
+    node = looking
+    node.submit(due_at=NOON + 3)
+    node.clock.pump([1, 1])
+    node.engine.after = [*gone(1)]
+    node.clock.pump([1] * 3)
+    assert len(node.take_all()) == 1
+
+
 def test_a_mistake_is_logged_and_ends_no_looking(
     looking: Node, logged_failures: list[type[BaseException]]
 ) -> None:
