@@ -34,15 +34,47 @@ class Refusal(NamedTuple):
     """Whether another attempt, later, may succeed."""
     error: int
     """The GSM error."""
+    elsewhere: bool = False
+    """Whether another operator may have what this one won't."""
 
 
+OPERATORS_OWN = (
+    status.ESME_RINVPRTFLG,
+    status.ESME_RINVREGDLVFLG,
+    status.ESME_RINVSRCADR,
+    status.ESME_RINVSERTYP,
+    status.ESME_RINVESMCLASS,
+    status.ESME_RINVSRCTON,
+    status.ESME_RINVSRCNPI,
+    status.ESME_RINVDSTTON,
+    status.ESME_RINVDSTNPI,
+    status.ESME_RINVEXPIRY,
+    status.ESME_RX_P_APPN,
+    status.ESME_RX_R_APPN,
+    status.ESME_RINVOPTPARSTREAM,
+    status.ESME_ROPTPARNOTALLWD,
+    status.ESME_RINVPARLEN,
+    status.ESME_RMISSINGOPTPARAM,
+    status.ESME_RINVOPTPARAMVAL,
+    status.ESME_RDELIVERYFAILURE,
+    status.ESME_RUNKNOWNERR,
+)
+"""What an operator may say for good of a message, which another one takes."""
 REFUSALS = {
     status.ESME_RINVDSTADR: Refusal(False, UNKNOWN_SUBSCRIBER),
-    status.ESME_RSYSERR: Refusal(True, SYSTEM_FAILURE),
-    status.ESME_RX_T_APPN: Refusal(True, SYSTEM_FAILURE),
-    status.ESME_RSUBMITFAIL: Refusal(True, UNKNOWN_ERROR),
-}
+    status.ESME_RSYSERR: Refusal(True, SYSTEM_FAILURE, True),
+    status.ESME_RX_T_APPN: Refusal(True, SYSTEM_FAILURE, True),
+    status.ESME_RSUBMITFAIL: Refusal(True, UNKNOWN_ERROR, True),
+} | {one: Refusal(False, UNKNOWN_ERROR, True) for one in OPERATORS_OWN}
 """What the standard's words amount to; any other is an unknown error, for good."""
+WORDS = {
+    "": (False, False),
+    "never": (False, False),
+    "again": (True, False),
+    "elsewhere": (False, True),
+    "elsewhere:again": (True, True),
+}
+"""What stands behind the error of a command_status: whether it is temporary, and not another operator's."""
 
 
 class Errors(NamedTuple):
@@ -121,22 +153,25 @@ def errors_of(text: str) -> Errors:
     """Return what ``CODE=ERROR …`` says.
 
     A code that begins with 0x is a command_status, any other one the ``err`` of a receipt. The error is a GSM
-    error's number; after that of a command_status ``:again`` or ``:never`` says whether the message is tried
-    again. Raises as :func:`kind_of`.
+    error's number; what follows that of a command_status says whether the message is tried again, ``:again`` or
+    ``:never``, or whether another channel may have it, ``:elsewhere``, and if none will, it is tried again,
+    ``:elsewhere:again``. Raises as :func:`kind_of`.
     """
     statuses, words = dict(REFUSALS), {}
     for code, value in _pairs(text):
-        error, colon, again = value.partition(":")
+        error, colon, word = value.partition(":")
         number = _number(error)
         if number is None or number not in GSM_ERRORS:
             raise ValueError(f"Expected the number of a GSM error, got {error!r} in {code}={value}")
         if code.lower().startswith("0x"):
             command_status = _number(code)
-            if command_status is None or again not in ("", "again", "never") or bool(colon) != bool(again):
+            if command_status is None or word not in WORDS or bool(colon) != bool(word):
                 raise ValueError(
-                    f"Expected 0x and a command_status, a GSM error, and :again or :never, got {code}={value}"
+                    "Expected 0x and a command_status, a GSM error, and one of"
+                    f" {', '.join(f':{one}' for one in WORDS if one)}, got {code}={value}"
                 )
-            statuses[command_status] = Refusal(again == "again", number)
+            temporary, elsewhere = WORDS[word]
+            statuses[command_status] = Refusal(temporary, number, elsewhere)
         elif colon:
             raise ValueError(f"Only a command_status can be tried again: {code}={value}")
         else:

@@ -11,6 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from smsd.channels.dialect import Refusal
 from smsd.channels.receiving import TooLong, original
 from smsd.channels.translation import outcome, submit_pdu
 from smsd.services.inbox import Unowned
@@ -76,6 +77,8 @@ class Link(SessionProtocol):
         self._bound: Deferred[None] | None = None
         self._sending: dict[int, Message] = {}
         self._segments: deque[tuple[Message, int]] = deque()
+        self._flying: dict[int, int] = {}  # How many of a long message's segments have no answer yet.
+        self._refusals: dict[int, tuple[Message, Refusal]] = {}  # Those that wait for these answers.
         self._throttled = 0  # How many of the segments, the first ones, were refused by throttling.
         self._ticking = LoopingCall(lambda: self.tick(self.clock.seconds()))
         self._ticking.clock = channel.clock
@@ -135,6 +138,9 @@ class Link(SessionProtocol):
         for context in self.session.abandon():
             if isinstance(context, Segment):
                 self._never_answered(context)
+        refusals, self._refusals = self._refusals, {}
+        for message, refusal in refusals.values():
+            self._refuse(message, refusal._replace(elsewhere=False))
         sending, self._sending = self._sending, {}
         self._segments.clear()
         for message in reversed(sending.values()):
@@ -170,6 +176,8 @@ class Link(SessionProtocol):
         message, number = self._segments.popleft()
         segment = Segment(message, number, self._channel.next_reference())
         pdu = submit_pdu(message, number, now, self._channel.dialect, segment.reference)
+        if number:
+            self._flying[message.id] = self._flying.get(message.id, 0) + 1
         self.session.request(pdu, segment, now)
         self.flush_soon()
 
@@ -235,6 +243,8 @@ class Link(SessionProtocol):
     def _answered(self, segment: Segment, response: Pdu) -> None:
         """Take the operator's answer to a segment."""
         channel, message = self._channel, segment.message
+        if segment.number:
+            self._landed(message)
         if isinstance(response, SubmitSmResp) and response.command_status == status.ESME_ROK:
             channel.taken_again()
             if segment.reference is not None:
@@ -248,10 +258,25 @@ class Link(SessionProtocol):
             channel.rest()
         elif self._sending.pop(message.id, None) is not None:
             self._forget_segments(message)
-            temporary, error = channel.dialect.errors.refusal(response.command_status)
-            channel.outbox.refused(message, temporary=temporary, error=error)
+            refusal = channel.dialect.errors.refusal(response.command_status)
+            if refusal.elsewhere and message.id in self._flying:
+                self._refusals[message.id] = (message, refusal)  # The operator may still take a segment of it.
+            else:
+                self._refuse(message, refusal)
+        if self._refusals and message.id in self._refusals and message.id not in self._flying:
+            self._refuse(*self._refusals.pop(message.id))
         if self._stopping and self.session.outstanding == 0:
             self.session.unbind(self.clock.seconds())
+
+    def _landed(self, message: Message) -> None:
+        """Count out a segment of a long message that is answered, or never will be."""
+        left = self._flying.pop(message.id) - 1
+        if left:
+            self._flying[message.id] = left
+
+    def _refuse(self, message: Message, refusal: Refusal) -> None:
+        temporary, error, elsewhere = refusal
+        self._channel.outbox.refused(message, temporary=temporary, error=error, elsewhere=elsewhere)
 
     def _taken(self, segment: Segment, name: str) -> None:
         message = segment.message
@@ -263,6 +288,8 @@ class Link(SessionProtocol):
         """Take note that a response never came; to send its message again, begin a new connection."""
         self.log.warn("Channel {name}: a response never came", name=self._channel.name)
         if isinstance(context, Segment) and self._channel.options.unanswered != "again":
+            if context.number:
+                self._landed(context.message)
             self._never_answered(context)
         else:
             self.close()
@@ -270,6 +297,9 @@ class Link(SessionProtocol):
     def _never_answered(self, segment: Segment) -> None:
         """Let a message that must not be sent twice fail, or wait for its receipt."""
         message, policy = segment.message, self._channel.options.unanswered
+        if message.id in self._refusals:
+            message, refusal = self._refusals.pop(message.id)
+            self._refuse(message, refusal._replace(elsewhere=False))
         if policy == "again" or message.id not in self._sending:
             return
         if policy == "wait":

@@ -10,6 +10,7 @@ from twisted.internet.endpoints import clientFromString
 
 from smsd.channels.dialect import Dialect, Long, Passed, Validity, codings_of, errors_of, kind_of
 from smsd.channels.operator_ids import Notation
+from smsd.services.channel_states import GRACE
 
 T = TypeVar("T")
 
@@ -51,9 +52,11 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     codings: str = ""
     """Other data_coding octets for alphabets: ``gsm7=1 ucs2=24``."""
     errors: str = ""
-    """What the operator's error codes mean: ``0x45=34:again 0AB=27``."""
+    """What the operator's error codes mean: ``0x45=34:again 0x400=27:elsewhere 0AB=27``."""
     ids: Notation = "learn"
     """How receipts write the ids of responses."""
+    failover: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = GRACE
+    """Seconds that the channel may be down before its messages go elsewhere, if they can; 0: never."""
     match: Literal["id", "reference"] = "id"
     """Whether receipts name their message by the operator's id, or by our user_message_reference."""
 

@@ -159,6 +159,7 @@ class SmppChannel(Service):
             bound=len(self._links),
             wanted=len(self._clients),
             reason=reason,
+            grace=self.options.failover,
         )
 
     def fill(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -16,6 +18,8 @@ INTERVAL = 5.0
 """Seconds after which a running node repeats how its channels are."""
 STALE = 4 * INTERVAL
 """Seconds of silence after which the node is taken not to run."""
+GRACE = 10.0
+"""Seconds that a channel may be down before its messages go elsewhere, unless it says otherwise."""
 REASON = 200
 """Characters of a reason that are kept."""
 
@@ -31,6 +35,10 @@ class ChannelStates(Service):
         self._states: dict[int, ChannelState] = {}
         self._changed = False
         self._writing = False
+        self.away: frozenset[int] = frozenset()
+        """The channels that have been down for longer than they may, so that messages go elsewhere."""
+        self._timers: dict[int, IDelayedCall] = {}
+        self._watchers: list[Callable[[frozenset[int]], None]] = []
         self._repeating = LoopingCall(self._write_soon)
         self._repeating.clock = clock
 
@@ -46,8 +54,28 @@ class ChannelStates(Service):
         super().stopService()
         self._repeating.stop()
 
-    def say(self, channel_id: int, *, up: bool, bound: int, wanted: int, reason: str = "") -> None:
-        """Take note of how a channel is."""
+    def watch(self, watcher: Callable[[frozenset[int]], None]) -> None:
+        """Tell which channels are away, whenever others are."""
+        self._watchers.append(watcher)
+
+    def say(
+        self,
+        channel_id: int,
+        *,
+        up: bool,
+        bound: int,
+        wanted: int,
+        reason: str = "",
+        grace: float = GRACE,
+    ) -> None:
+        """Take note of how a channel is; one that stays down for ``grace`` seconds is away then.
+
+        With 0 it never is.
+        """
+        if up:
+            self._is_back(channel_id)
+        elif grace and channel_id not in self.away and channel_id not in self._timers:
+            self._timers[channel_id] = self._clock.callLater(grace, self._is_away, channel_id)
         now = self._clock.seconds()
         before = self._states.get(channel_id)
         since = before.since if before is not None and bool(before.up) is up else now
@@ -55,7 +83,8 @@ class ChannelStates(Service):
             reason = ""
         elif not reason and before is not None:
             reason = before.reason  # Why it went down stands until something else is said.
-        state = ChannelState(channel_id, int(up), bound, wanted, since, _plain(reason), now)
+        away = int(channel_id in self.away)
+        state = ChannelState(channel_id, int(up), bound, wanted, since, _plain(reason), now, away)
         self._states[channel_id] = state
         if before is None or replace(before, seen_at=now) != state:
             self._write_soon()
@@ -63,6 +92,25 @@ class ChannelStates(Service):
     def forget(self, channel_id: int) -> None:
         """Take note that a channel is no more."""
         self._states.pop(channel_id, None)
+        self._is_back(channel_id)
+
+    def _is_away(self, channel_id: int) -> None:
+        del self._timers[channel_id]
+        self._states[channel_id] = replace(self._states[channel_id], away=1)
+        self._tell(self.away | {channel_id})
+        self._write_soon()
+
+    def _is_back(self, channel_id: int) -> None:
+        timer = self._timers.pop(channel_id, None)
+        if timer is not None:
+            timer.cancel()
+        if channel_id in self.away:
+            self._tell(self.away - {channel_id})
+
+    def _tell(self, away: frozenset[int]) -> None:
+        self.away = away
+        for watcher in self._watchers:
+            watcher(away)
 
     def _write_soon(self) -> None:
         self._changed = True

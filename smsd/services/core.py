@@ -20,6 +20,7 @@ from smsd.services.client_ids import ClientIds
 from smsd.services.deadlines import Deadlines
 from smsd.services.deliveries import Deliveries
 from smsd.services.dispatch import Dispatch
+from smsd.services.failover import Failover
 from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
@@ -140,6 +141,11 @@ class Core:
             self.received, ReceivedChanges(self.journal), self.deliveries, self.pushing, self.ids, clock
         )
         self.channel_states = ChannelStates(ChannelStateRows(engine), clock)
+        self.channel_states.watch(self.routing.away)
+        self.failover = Failover(
+            self.routing, self.channel_states, self.journal, self.messages, self.dispatch, clock
+        )
+        self.dispatch.elsewhere = self.failover.refused
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
         self.logs = LogReading(Logs(engine), ReceivedLogs(engine), clock, retention.logs)
         self.removers = [

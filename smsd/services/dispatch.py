@@ -47,6 +47,7 @@ class Outbox:
         stops: Stops,
         clock: IReactorTime,
         size: int,
+        elsewhere: Callable[[Message, int], bool],
     ) -> None:
         self.channel_id = channel_id
         self._journal = journal
@@ -57,6 +58,7 @@ class Outbox:
         self._stops = stops
         self._clock = clock
         self._size = size
+        self._elsewhere = elsewhere
         self._windows: dict[
             int, dict[int, Window[Message]]
         ] = {}  # By account and priority, the highest first.
@@ -126,8 +128,14 @@ class Outbox:
         if whole:
             self._sent(message)
 
-    def refused(self, message: Message, *, temporary: bool, error: int) -> None:
-        """Take note that the operator won't have a message: for good, or for the time being."""
+    def refused(self, message: Message, *, temporary: bool, error: int, elsewhere: bool = False) -> None:
+        """Take note that the operator won't have a message: for good, or for the time being.
+
+        If another operator may have it, ``elsewhere``, it goes to the next channel that it has not been to.
+        What this one has a part of stays.
+        """
+        if elsewhere and not message.taken and self._elsewhere(message, error):
+            return
         if not temporary:
             self._end(message, UNDELIVERABLE_REJECTED_OPERATOR, error)
             return
@@ -135,6 +143,7 @@ class Outbox:
         message.due_at = now + min(FIRST_RETRY * 2**message.attempts, LAST_RETRY)
         message.attempts += 1
         message.error = error
+        message.tried = ""  # Then all may be tried again.
         if message.due_at >= message.expires_at:
             message.due_at = message.expires_at
         window = self._window_of(message)
@@ -145,6 +154,30 @@ class Outbox:
         """Take back a message that could not be handed over: it is its account's next one."""
         self._window_of(message).put_back(message)
         self._ready(message.account_id)
+
+    def queues(self) -> list[Queue]:
+        """Return the queues that there have been here."""
+        return [
+            Queue(self.channel_id, account_id, priority)
+            for account_id, windows in self._windows.items()
+            for priority in windows
+        ]
+
+    def claim(self, queue: Queue, messages: Sequence[Message]) -> list[Message]:
+        """Return those of a queue's messages that can go to another channel: the operator has none of them.
+
+        They are not sent here any more, and :meth:`gone` or :meth:`put_back` follows for each.
+        """
+        window = self._window(queue.account_id, queue.priority)
+        claimed = window.claim([message for message in messages if not message.taken])
+        for message in reversed(claimed):
+            if message.taken:  # Which is not on disk yet.
+                window.put_back(message)
+        return [message for message in claimed if not message.taken]
+
+    def gone(self, message: Message) -> None:
+        """Take note that a message that was taken or claimed waits for another channel, or is final."""
+        self._window_of(message).settle(message.id)
 
     def receipt(self, operator_ids: Sequence[str], outcome: Outcome, acknowledge: Callable[[], None]) -> None:
         """Take the operator's word on the end of a segment: the first of these names that is known."""
@@ -270,6 +303,8 @@ class Dispatch:
         self._clock = clock
         self._size = size
         self._outboxes: dict[int, Outbox] = {}
+        self.elsewhere: Callable[[Message, int], bool] = _nowhere
+        """Sees to it that a message which an operator refuses with an error goes to another channel, if it can."""
 
     async def resume(self) -> None:
         """Take up whatever is queued in the table."""
@@ -294,6 +329,7 @@ class Dispatch:
                 self._stops,
                 self._clock,
                 self._size,
+                lambda message, error: self.elsewhere(message, error),
             )
         return outbox
 
@@ -306,3 +342,8 @@ class Dispatch:
         """Queue a message that has just been stored for its channel."""
         if message.channel_id is not None and message.state == State.QUEUED:
             self.outbox(message.channel_id).offer(message)
+
+
+def _nowhere(message: Message, error: int) -> bool:
+    """Nobody knows of other channels."""
+    return False

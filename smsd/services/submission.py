@@ -15,7 +15,8 @@ from smsd.services.dispatch import Dispatch
 from smsd.services.ids import MessageIds
 from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
-from smsd.services.routing import Routing
+from smsd.services.routing import Routing, Unroutable
+from smsd.services.rules import Asked
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
     PENDING_ACCEPTED,
@@ -23,9 +24,7 @@ from smsd.services.statuses import (
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_NOT_ENOUGH_CREDITS,
-    REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
-    REJECTED_SYSTEM_ERROR,
 )
 from smsd.sms.coding import Encoded
 from smsd.sms.segments import MOST_SEGMENTS, TooLong, count
@@ -159,13 +158,24 @@ class Submission:
         else:
             segments, refusal = _segments(request.content)
             refusal = request.refusal or refusal
-        if refusal == MESSAGE_ACCEPTED:
-            route = self._routing.find(request.account.id, number or "", request.route_code)
-            if route is None:
-                refusal = REJECTED_ROUTE_NOT_AVAILABLE
-            elif not self._routing.enabled(route.channel_id):
-                refusal = REJECTED_SYSTEM_ERROR
+        network = self._networks.of(number) if number is not None else ""
         due_at = request.due_at if request.due_at is not None and request.due_at > now else now
+        if refusal == MESSAGE_ACCEPTED:
+            assert number is not None and source is not None
+            try:
+                route = self._routing.find(
+                    Asked(
+                        request.account.id,
+                        number,
+                        request.route_code,
+                        network,
+                        source,
+                        request.content.data_coding,
+                        due_at,
+                    )
+                )
+            except Unroutable as found:
+                route, refusal = found.route, found.status
         expires_at = due_at + VALIDITY
         if request.expires_at is not None and request.expires_at < expires_at:
             expires_at = request.expires_at
@@ -193,8 +203,9 @@ class Submission:
         )
         message.origin = request.origin
         message.client_id = request.client_id
-        if number is not None:
-            message.network = self._networks.of(number)
+        message.network = network
+        if route is not None:
+            message.route_id, message.cost = route.id, route.cost
         if refusal != MESSAGE_ACCEPTED:
             raise self._refused(message, refusal)
         return message

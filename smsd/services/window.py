@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -113,6 +113,17 @@ class Window(Generic[T]):
         if withdrawn:
             self._waiting = deque(message for message in self._waiting if not wanted(message))
         return withdrawn
+
+    def claim(self, messages: Sequence[T]) -> list[T]:
+        """Return those of these rows of the table that nobody has taken: they stay held, and are not taken.
+
+        Of what waits here it is the object that was here.
+        """
+        wanted = {message.id for message in messages}
+        here = {message.id: message for message in self.withdraw(lambda message: message.id in wanted)}
+        claimed = [here.get(one.id, one) for one in messages if one.id in here or one.id not in self._held]
+        self._held.update(message.id for message in claimed)
+        return claimed
 
     def settle(self, message_id: int) -> None:
         """Take note that the table no longer counts a message as waiting."""

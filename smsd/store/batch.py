@@ -19,16 +19,16 @@ from smsd.store.repetitions import CHANGES as CHANGES_OF_REPETITIONS
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
     " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
-    " log_at, slot, status_group)"
+    " route_id, cost, log_at, slot, status_group)"
     " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
     " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
-    f" {LOG_AT}, {LOG_AT} / {SLOT}, CASE WHEN state < 4 THEN 1 ELSE {STATUS_GROUP} END"
+    f" route_id, cost, {LOG_AT}, {LOG_AT} / {SLOT}, CASE WHEN state < 4 THEN 1 ELSE {STATUS_GROUP} END"
     " FROM {rows} AS r WHERE true"
     " ON CONFLICT (id) DO NOTHING",
     "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
     " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8, "
     " done_at float8, status smallint, report smallint, price text, content text,"
-    " client_id text, network text",
+    " client_id text, network text, route_id bigint, cost text",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
 """Stores a long message with its first part; every part brings it until it is known to be there."""
@@ -65,10 +65,19 @@ ENDED = Query(
     "channel_id bigint, operator_id text, status smallint, error int",
 )
 POSTPONED = Query(
-    "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error FROM {rows} AS r"
+    "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error, tried = ''"
+    " FROM {rows} AS r"
     " WHERE message.id = r.id AND message.state = 2",
     "id bigint, due_at float8, attempts int, error int",
 )
+MOVED = Query(
+    "UPDATE message SET channel_id = r.channel_id, route_id = r.route_id, cost = r.cost, tried = r.tried,"
+    " error = r.error, content = coalesce(r.content, message.content)"
+    " FROM {rows} AS r WHERE message.id = r.id AND message.state = 2 AND message.channel_id = r.old"
+    " RETURNING message.id",
+    "id bigint, old bigint, channel_id bigint, route_id bigint, cost text, tried text, error int, content text",
+)
+"""Lets a queued message wait for another channel."""
 HELD = Query(
     "UPDATE message SET state = 1, resumes_at = coalesce(message.resumes_at, message.due_at),"
     " due_at = message.expires_at FROM {rows} AS r WHERE message.id = r.id AND message.state = 2",
@@ -122,6 +131,7 @@ ORDER = (
     FRAGMENT,
     GATHERED,
     FORGET_FRAGMENTS,
+    MOVED,
     SEGMENT,
     SENT,
     ENDED,
@@ -225,6 +235,8 @@ def accepted_row(message: Message) -> Row:
         encode_content(message),
         message.client_id,
         message.network,
+        message.route_id,
+        message.cost,
     )
 
 

@@ -9,13 +9,15 @@ import msgspec
 from smsd.store.engine import Call, Engine, Query
 
 SAY = Query(
-    "INSERT INTO channel_state (channel_id, up, bound, wanted, since, reason, seen_at)"
-    " SELECT channel_id, up, bound, wanted, since, reason, seen_at FROM {rows} AS r WHERE true"
+    "INSERT INTO channel_state (channel_id, up, bound, wanted, since, reason, seen_at, away)"
+    " SELECT channel_id, up, bound, wanted, since, reason, seen_at, away FROM {rows} AS r WHERE true"
     " ON CONFLICT (channel_id) DO UPDATE SET up = excluded.up, bound = excluded.bound,"
-    " wanted = excluded.wanted, since = excluded.since, reason = excluded.reason, seen_at = excluded.seen_at",
-    "channel_id bigint, up smallint, bound int, wanted int, since float8, reason text, seen_at float8",
+    " wanted = excluded.wanted, since = excluded.since, reason = excluded.reason, seen_at = excluded.seen_at,"
+    " away = excluded.away",
+    "channel_id bigint, up smallint, bound int, wanted int, since float8, reason text, seen_at float8,"
+    " away smallint",
 )
-READ = Query("SELECT channel_id, up, bound, wanted, since, reason, seen_at FROM channel_state")
+READ = Query("SELECT channel_id, up, bound, wanted, since, reason, seen_at, away FROM channel_state")
 
 
 class ChannelState(msgspec.Struct, frozen=True):
@@ -28,6 +30,7 @@ class ChannelState(msgspec.Struct, frozen=True):
     since: float
     reason: str
     seen_at: float
+    away: int = 0
 
 
 class ChannelStateRows:

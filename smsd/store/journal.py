@@ -27,6 +27,7 @@ from smsd.store.batch import (
     FRAGMENT,
     GATHERED,
     HELD,
+    MOVED,
     POSTPONED,
     REFUND,
     REIMBURSED,
@@ -189,6 +190,26 @@ class Journal:
         """Store that a message is to be tried again at its ``due_at``."""
         self._change(POSTPONED, message.id, (message.id, message.due_at, message.attempts, message.error))
         self._gathering.after.append((POSTPONED, message.id, after))
+
+    def moved(
+        self, message: Message, new: Message, content: str | None, after: Callable[[bool], None]
+    ) -> None:
+        """Store that a queued message waits for another channel, as ``new`` says: see :attr:`heard`.
+
+        Its content stays as it is unless it is given.
+        """
+        row = (
+            message.id,
+            message.channel_id,
+            new.channel_id,
+            new.route_id,
+            new.cost,
+            new.tried,
+            new.error,
+            content,
+        )
+        self._change(MOVED, message.id, row)
+        self._gathering.after.append((MOVED, message.id, after))
 
     def held(self, message_id: int, after: Callable[[bool], None]) -> None:
         """Store that a queued message is not to be sent before its bulk is resumed."""

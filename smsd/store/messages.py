@@ -110,6 +110,11 @@ class Message(msgspec.Struct):
     """The client's own id for it, if it has given one: no other message of the account has that."""
     network: str = ""
     """The destination's MCC and MNC, if they are known."""
+    route_id: int | None = None
+    cost: str = "0"
+    """What the operator asks for a segment, as the route says."""
+    tried: str = ""
+    """The channels that would not have it before the present one: their ids, with blanks between them."""
     taken: dict[int, str] | None = None
     """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
     ended: dict[int, tuple[int, int]] | None = None
@@ -137,7 +142,7 @@ class Segment(msgspec.Struct):
 COLUMNS = (
     "id, account_id, channel_id, state, priority, bulk_id, source, destination, segments, accepted_at,"
     " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id,"
-    " network"
+    " network, route_id, cost, tried"
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 
@@ -148,6 +153,7 @@ QUEUED = Query(
     f"SELECT {COLUMNS} FROM message WHERE state = 2 AND channel_id = ? AND account_id = ? AND priority = ?"
     " ORDER BY id LIMIT ?"
 )
+QUEUED_AFTER = Query(QUEUED.sql.replace(" ORDER BY", " AND id > ? ORDER BY"))
 OWED = Query(
     f"SELECT {COLUMNS} FROM message WHERE state = 4 AND report > 0"
     f" AND account_id = ? AND report = {int(Report.RECEIPT)} ORDER BY done_at LIMIT ?"
@@ -252,7 +258,14 @@ class Messages:
 
     async def queued(self, queue: Queue, limit: int) -> list[Message]:
         """Return the oldest messages of a queue."""
-        rows = await self._engine.read(Call(QUEUED, (*queue, limit)))
+        return await self._whole(await self._engine.read(Call(QUEUED, (*queue, limit))))
+
+    async def queued_after(self, queue: Queue, message_id: int, limit: int) -> list[Message]:
+        """Return the oldest messages of a queue whose ids are higher than this."""
+        return await self._whole(await self._engine.read(Call(QUEUED_AFTER, (*queue, message_id, limit))))
+
+    async def _whole(self, rows: list[Row]) -> list[Message]:
+        """Return queued messages with what operators have taken of them."""
         messages = [message_of(row) for row in rows]
         several = {message.id: message for message in messages if message.segments > 1}
         if several:

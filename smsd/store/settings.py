@@ -59,14 +59,23 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Which channel the destinations with a prefix take, for one account or (``None``) for all."""
+    """What becomes of messages, of one account or (``None``) all; the schema says what each column means."""
 
     id: int
     account_id: int | None
     code: str
     prefix: str
-    channel_id: int
+    channel_id: int | None
     price: str
+    country: str = ""
+    network: str = ""
+    sender: str = ""
+    type: str = ""
+    hours: str = ""
+    priority: int = 0
+    weight: int = 1
+    cost: str = "0"
+    action: str = "send"
 
 
 class Number(msgspec.Struct, frozen=True):

@@ -1,0 +1,94 @@
+"""Times of the week, as routes have them: ``mon-fri 08:00-20:00 Europe/Zagreb``."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MINUTES = 24 * 60
+"""Of a day."""
+
+_days = re.compile(rf"({'|'.join(DAYS)})(?:-({'|'.join(DAYS)}))?").fullmatch
+_times = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])").fullmatch
+_zone = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*").fullmatch
+
+
+class Hours:
+    """The minutes of a week in which something holds, in a zone's own time."""
+
+    def __init__(self, minutes: frozenset[int], zone: tzinfo) -> None:
+        """Take over the minutes, counted from Monday's midnight."""
+        self._minutes = minutes
+        self._zone = zone
+        self._minute = -1
+        self._open = False
+
+    def __contains__(self, at: float) -> bool:
+        """Tell whether a time, in seconds since 1970, is one of them."""
+        minute = int(at // 60)
+        if minute != self._minute:  # A node asks thousands of times a minute.
+            local = datetime.fromtimestamp(minute * 60, self._zone)
+            self._minute = minute
+            self._open = (local.weekday() * 24 + local.hour) * 60 + local.minute in self._minutes
+        return self._open
+
+
+def hours_of(text: str) -> Hours:
+    """Return the hours that a text says.
+
+    It has spans of days and times, with commas between them, and a time zone at its end, else UTC. A span
+    without times is whole days, one without days every day; one that ends before it begins ends on the next
+    day.
+
+    Raises:
+        ValueError: if it says none; the text says what was expected.
+    """
+    words = text.split()
+    zone: tzinfo = UTC
+    if words and not _is_span(words[-1]):
+        zone = _zone_of(words.pop())
+    minutes: set[int] = set()
+    for span in " ".join(words).split(","):
+        minutes |= _span(span)
+    return Hours(frozenset(minutes), zone)
+
+
+def _is_span(word: str) -> bool:
+    last = word.lower().rpartition(",")[2]
+    return bool(_days(last) or _times(last))
+
+
+@lru_cache(256)
+def _zone_of(name: str) -> tzinfo:
+    if name.upper() == "UTC":
+        return UTC
+    try:
+        if _zone(name):
+            return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # What it raises for names of folders, say.
+        pass
+    raise ValueError(f"Expected a time zone such as Europe/Zagreb, got {name!r}")
+
+
+def _span(text: str) -> set[int]:
+    """Return the minutes of one span; raises as :func:`hours_of`."""
+    words = text.lower().split()
+    days: range | list[int] = range(len(DAYS))
+    if words and (found := _days(words[0])):
+        words.pop(0)
+        first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
+        days = [(first + offset) % len(DAYS) for offset in range((last - first) % len(DAYS) + 1)]
+        if not words:
+            words = ["00:00-24:00"]
+    found = _times(words[0]) if len(words) == 1 else None
+    if found is None:
+        raise ValueError(f"Expected days and times such as mon-fri 08:00-20:00, got {text.strip()!r}")
+    begin, end = (int(found[one]) * 60 + int(found[one + 1]) for one in (1, 3))
+    if begin >= MINUTES or end > MINUTES or begin == end:
+        raise ValueError(f"Expected two times from 00:00 to 24:00, got {words[0]!r}")
+    length = (end - begin) % MINUTES or MINUTES
+    week = MINUTES * len(DAYS)
+    return {(day * MINUTES + begin + minute) % week for day in days for minute in range(length)}
