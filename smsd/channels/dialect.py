@@ -153,9 +153,9 @@ def errors_of(text: str) -> Errors:
     """Return what ``CODE=ERROR …`` says.
 
     A code that begins with 0x is a command_status, any other one the ``err`` of a receipt. The error is a GSM
-    error's number; what follows that of a command_status says whether the message is tried again, ``:again`` or
-    ``:never``, or whether another channel may have it, ``:elsewhere``, and if none will, it is tried again,
-    ``:elsewhere:again``. Raises as :func:`kind_of`.
+    error's number; what follows that of a command_status says whether the message is tried again,
+    ``:again`` or ``:never``, or whether another channel may have it, ``:elsewhere``, and is tried again if
+    none will, ``:elsewhere:again``. Raises as :func:`kind_of`.
     """
     statuses, words = dict(REFUSALS), {}
     for code, value in _pairs(text):

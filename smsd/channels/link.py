@@ -260,7 +260,7 @@ class Link(SessionProtocol):
             self._forget_segments(message)
             refusal = channel.dialect.errors.refusal(response.command_status)
             if refusal.elsewhere and message.id in self._flying:
-                self._refusals[message.id] = (message, refusal)  # The operator may still take a segment of it.
+                self._refusals[message.id] = (message, refusal)  # A segment of it may still be taken.
             else:
                 self._refuse(message, refusal)
         if self._refusals and message.id in self._refusals and message.id not in self._flying:

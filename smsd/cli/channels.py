@@ -40,7 +40,7 @@ def channel_list(config: str | None) -> None:
                 (
                     one.name,
                     one.kind,
-                    _state(one, states.get(one.id), time()),
+                    state_of(one, states.get(one.id), time()),
                     waiting.get(one.id, 0),
                     one.alphabets.replace(" ", ","),
                     _shown(one.options),
@@ -52,7 +52,7 @@ def channel_list(config: str | None) -> None:
     run(config, work)
 
 
-def _state(channel: Channel, state: ChannelState | None, now: float) -> str:
+def state_of(channel: Channel, state: ChannelState | None, now: float) -> str:
     """Return how a channel is, in words."""
     if not channel.enabled:
         return "disabled"
@@ -60,7 +60,8 @@ def _state(channel: Channel, state: ChannelState | None, now: float) -> str:
         found = "not running"
     else:
         since = f"since {datetime.fromtimestamp(state.since, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        found = f"up {state.bound}/{state.wanted} {since}" if state.up else f"down {since}: {state.reason}"
+        down = "away" if state.away else "down"
+        found = f"up {state.bound}/{state.wanted} {since}" if state.up else f"{down} {since}: {state.reason}"
     return found if channel.mode == NORMAL else f"{channel.mode}, {found}"
 
 

@@ -6,12 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from smsd.services.charging import MICROS
 from smsd.services.columns import (
     NEW_ACCOUNT,
     SettingError,
     account_columns,
     channel_columns,
+    check_route,
+    identity,
     micros_of,
     named,
     network_columns,
@@ -23,6 +27,7 @@ from smsd.services.networks import MOST as MOST_NETWORKS
 from smsd.services.numbers import INBOX, PUSH, Numbers
 from smsd.services.push_urls import push_of
 from smsd.services.routing import ALPHABETS
+from smsd.services.rules import SEND
 from smsd.store.channel_states import ChannelState, ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine, StoreRefused
@@ -217,30 +222,36 @@ class Administration:
         raise SettingError(f"There is no channel {name}.")
 
     async def add_route(
-        self, channel: str, prefix: str = "", account: str | None = None, price: str = "0", code: str = ""
+        self,
+        channel: str | None,
+        prefix: str = "",
+        account: str | None = None,
+        price: str = "0",
+        code: str = "",
+        **columns: Value,
     ) -> int:
-        """Route a prefix to a channel, for an account or for all, and return the route's id.
+        """Add a route to a channel, or one that refuses, for an account or for all, and return its id.
+
+        ``columns`` are the others of :class:`Route`.
 
         Raises:
             SettingError: if a value won't do, or there is such a route.
         """
-        row: dict[str, Value] = {
-            "account_id": (await self.account(account)).id if account else None,
-            "channel_id": (await self.channel(channel)).id,
-        }
-        row |= route_columns({"prefix": prefix, "price": price, "code": code})
-        await self._is_free(row["account_id"], code, prefix)
+        row = route_columns(columns | {"prefix": prefix, "price": price, "code": code})
+        row["account_id"] = (await self.account(account)).id if account else None
+        row["channel_id"] = (await self.channel(channel)).id if channel else None
+        await self._check_route(Route(id=0, **row))  # type: ignore[arg-type]  # Each has been checked.
         return await self._insert("route", row, "such a route")
 
     async def change_route(self, number: int, *, channel: str | None = None, **columns: Value) -> None:
         """Change a route; raises as :meth:`add_route`."""
         route = await self._route(number)
         row = route_columns(columns)
-        code, prefix = str(columns.get("code", route.code)), str(columns.get("prefix", route.prefix))
-        if (code, prefix) != (route.code, route.prefix):
-            await self._is_free(route.account_id, code, prefix)
         if channel is not None:
             row["channel_id"] = (await self.channel(channel)).id
+        elif row.get("action", SEND) != SEND:
+            row["channel_id"] = None
+        await self._check_route(msgspec.structs.replace(route, **row))
         if row:
             await self._tables.update("route", number, row)
 
@@ -343,11 +354,14 @@ class Administration:
         if count > MOST_NETWORKS:
             raise SettingError(f"There may be {MOST_NETWORKS} prefixes at most.")
 
-    async def _is_free(self, account_id: Value, code: str, prefix: str) -> None:
+    async def _check_route(self, wanted: Route) -> None:
+        """See to it that a route says what it is to do, and that there is no other like it."""
+        check_route(wanted)
         for route in (await self.rows()).routes:
-            if (route.account_id, route.code, route.prefix) == (account_id, code, prefix):
+            if route.id != wanted.id and identity(route) == identity(wanted):
                 raise SettingError(
-                    f"Route {route.id} has prefix {prefix!r} already, for the same account and route code."
+                    f"Route {route.id} has prefix {wanted.prefix!r} already, and all else that says for what"
+                    " it is and where it leads: change its weight, say."
                 )
 
     async def _route(self, number: int) -> Route:

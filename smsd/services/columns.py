@@ -10,10 +10,12 @@ from ipaddress import ip_network
 from smsd.numbering.addresses import number as digits
 from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS
+from smsd.services.hours import hours_of
 from smsd.services.numbers import DELIVERIES, keyword_of
 from smsd.services.push_urls import METHODS, checked
 from smsd.services.routing import ALPHABETS, MODES
-from smsd.store.settings import Value
+from smsd.services.rules import ACTIONS, SEND, TYPES
+from smsd.store.settings import Route, Value
 
 BINDS = ("transmitter", "receiver", "transceiver")
 """The kinds of bind that an account may be allowed."""
@@ -35,6 +37,35 @@ NEW_ACCOUNT: dict[str, Value] = {
 """What a new account has that is not said otherwise."""
 NUMBERS = {"sessions": 1000, "throughput": 1_000_000, "unanswered": 100_000, "queue": 1_000_000_000}
 """The numbers among an account's columns, each from 0 to this."""
+ROUTES = {
+    "code": (r"[A-Za-z0-9_.-]{0,10}", "A route code has up to 10 letters, digits, or any of . _ -"),
+    "prefix": (r"[0-9]{0,15}", "A prefix has up to 15 digits"),
+    "country": (r"([A-Z]{2})?", "A country is a code of ISO 3166, such as HR"),
+    "network": (r"([0-9]{3}|[0-9]{5,6})?", "A network is an MCC, or an MCC and an MNC, such as 219 or 21910"),
+    "sender": (
+        r"([^\x00-\x1f\x7f*]{1,15}\*?)?",
+        "A sender has up to 15 characters, or is the beginning of some, and ends in * then",
+    ),
+    "type": (rf"({'|'.join(TYPES)})?", f"A type is one of {', '.join(TYPES)}"),
+    "hours": (r"[^\x00-\x1f\x7f]{0,200}", "Hours have up to 200 characters"),
+    "action": ("|".join(ACTIONS), f"An action is one of {', '.join(ACTIONS)}"),
+}
+"""What the words among a route's columns look like, and how people are told so."""
+IDENTITY = (
+    "account_id",
+    "code",
+    "prefix",
+    "country",
+    "network",
+    "sender",
+    "type",
+    "hours",
+    "priority",
+    "action",
+    "channel_id",
+)
+ROUTE_NUMBERS = {"priority": (-1000, 1000), "weight": (1, 1000)}
+"""The numbers among them, and from what to what they go."""
 
 
 class SettingError(ValueError):
@@ -165,17 +196,50 @@ def named(number: Value, keyword: Value) -> str:
 
 def route_columns(columns: dict[str, Value]) -> dict[str, Value]:
     """Return a route's columns as they are stored; raises as :func:`account_columns`."""
-    if "code" in columns and not re.fullmatch(r"[A-Za-z0-9_.-]{0,10}", str(columns["code"])):
-        raise SettingError(
-            f"A route code has up to 10 letters, digits, or any of . _ -: not {columns['code']!r}."
-        )
-    if "prefix" in columns and not re.fullmatch(r"[0-9]{0,15}", str(columns["prefix"])):
-        raise SettingError(f"A prefix has up to 15 digits: not {columns['prefix']!r}.")
-    if "price" in columns:
+    row = dict(columns)
+    for name in ("country", "type", "action", "hours"):
+        if name in row:
+            row[name] = " ".join(str(row[name]).split())
+    if "country" in row:
+        row["country"] = str(row["country"]).upper()
+    if "sender" in row:
+        row["sender"] = str(row["sender"]).removeprefix("+")
+    for name, (pattern, words) in ROUTES.items():
+        if name in row and not re.fullmatch(pattern, str(row[name])):
+            raise SettingError(f"{words}: not {row[name]!r}.")
+    if row.get("hours"):
         try:
-            price = Decimal(str(columns["price"]))
-        except InvalidOperation:
-            price = Decimal(-1)
-        if not (price.is_finite() and 0 <= price < 10**6 and price == round(price, 6)):
-            raise SettingError(f"A price is a decimal from 0, with up to 6 places: not {columns['price']!r}.")
-    return dict(columns)
+            hours_of(str(row["hours"]))
+        except ValueError as error:
+            raise SettingError(f"Hours: {error}.") from None
+    for name, (least, most) in ROUTE_NUMBERS.items():
+        if name in row:
+            if not re.fullmatch(r"-?[0-9]{1,6}", str(row[name])) or not least <= int(row[name] or 0) <= most:
+                raise SettingError(f"A {name} is a number from {least} to {most}: not {row[name]!r}.")
+            row[name] = int(row[name] or 0)
+    for name in ("price", "cost"):
+        if name in row:
+            _check_price(name, row[name])
+    return row
+
+
+def _check_price(name: str, given: Value) -> None:
+    try:
+        price = Decimal(str(given))
+    except InvalidOperation:
+        price = Decimal(-1)
+    if not (price.is_finite() and 0 <= price < 10**6 and price == round(price, 6)):
+        raise SettingError(f"A {name} is a decimal from 0, with up to 6 places: not {given!r}.")
+
+
+def check_route(route: Route) -> None:
+    """See to it that a route leads to a channel, or refuses; raises as :func:`account_columns`."""
+    if (route.action == SEND) != (route.channel_id is not None):
+        if route.action == SEND:
+            raise SettingError("A route whose action is send needs a channel.")
+        raise SettingError(f"A route whose action is {route.action} has no channel.")
+
+
+def identity(route: Route) -> tuple[Value, ...]:
+    """Return what makes a route another one than the others: all but its weight, price and cost."""
+    return tuple(getattr(route, name) for name in IDENTITY)

@@ -304,7 +304,7 @@ class Dispatch:
         self._size = size
         self._outboxes: dict[int, Outbox] = {}
         self.elsewhere: Callable[[Message, int], bool] = _nowhere
-        """Sees to it that a message which an operator refuses with an error goes to another channel, if it can."""
+        """Sees to it that a message which an operator refuses, with an error, goes elsewhere if it can."""
 
     async def resume(self) -> None:
         """Take up whatever is queued in the table."""

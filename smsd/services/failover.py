@@ -163,7 +163,8 @@ class Failover(Looking):
 
     def _move(self, message: Message, new: Message, after: Callable[[], None] | None = None) -> None:
         """Bring a message that nobody else has to another channel, in the table and then here."""
-        assert message.channel_id is not None and new.channel_id is not None
+        assert message.channel_id is not None
+        assert new.channel_id is not None
         here, there = self._dispatch.outbox(message.channel_id), self._dispatch.outbox(new.channel_id)
         content = None if new.content == message.content else encode_content(new)
 

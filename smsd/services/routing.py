@@ -27,6 +27,7 @@ NORMAL, SUSPENDED, DRAINING = "normal", "suspended", "draining"
 MODES = (NORMAL, SUSPENDED, DRAINING)
 """What a channel may do: all; only keep what it is given; or only send what it has."""
 
+ORDER = attrgetter("order")
 PLACES = 50_000
 """For how many places, of one route code, the routes are kept in their order."""
 
@@ -67,7 +68,7 @@ def codings(alphabets: str) -> Codings:
 
 
 class Routing:
-    """Finds the way of a message among the routes that fit it, in the order of :func:`smsd.services.rules.rank`.
+    """Finds the way of a message among the routes that fit it, in the order of their ranks.
 
     A session that asked for a route code has the routes with that code, and no others. Of equal routes each
     gets its share. The first whose channel takes messages and is there has the message; if none is there the
@@ -152,8 +153,9 @@ class Routing:
         if code is None:
             return [], len(self._routes)
         asked.country = self.country_of(asked.destination)
-        rules = sorted(code.along(asked), key=_order)
-        return [Considered(rule.route, rule.mismatch(asked)) for rule in rules], len(self._routes) - len(rules)
+        rules = sorted(code.along(asked), key=ORDER)
+        considered = [Considered(rule.route, rule.mismatch(asked)) for rule in rules]
+        return considered, len(self._routes) - len(rules)
 
     def route(self, number: int) -> Route | None:
         """Return a route by its number, if there still is one."""
@@ -162,7 +164,7 @@ class Routing:
     def has_code(self, account_id: int, code: str) -> bool:
         """Tell whether an account may ask for a route code."""
         found = self._codes.get(code)
-        return found is not None and bool(found.everybodys or account_id in found.own)
+        return found is not None and (bool(found.everybodys.rules) or account_id in found.own)
 
     def has_alternative(self, channel_id: int) -> bool:
         """Tell whether there may be something among what waits for a channel that another one may have."""
@@ -182,7 +184,17 @@ class Routing:
         if code is None:
             return NONE
         number = asked.destination
-        place: object = code.everybodys.longest(number)
+        place: object = None
+        rules, lengths = code.everybodys
+        for length in lengths:  # As longest does: every message comes by here.
+            prefix = number[:length]
+            if prefix in rules:
+                place = prefix
+                break
+        if code.is_simple:
+            found = code.places.get(place)
+            if found is not None:
+                return found
         own = code.own.get(asked.account_id)
         if own is not None:
             place = (asked.account_id, own.longest(number), place)
@@ -216,7 +228,7 @@ class _Candidates:
 
     def __init__(self, rules: Collection[Rule], asked: Asked) -> None:
         fit = (rule for rule in rules if all(condition.fits(asked) for condition in rule.place))
-        self.rules = sorted(fit, key=_order)
+        self.rules = sorted(fit, key=ORDER)
         for position, rule in enumerate(self.rules):
             if rule.route.action != SEND and not rule.each:
                 del self.rules[position + 1 :]
@@ -230,33 +242,33 @@ class _Candidates:
 NONE = _Candidates((), Asked(0, ""))
 
 
-class _Table:
+class _Table(NamedTuple):
     """The rules of an account, or of everybody, by their prefixes."""
 
-    __slots__ = ("_lengths", "_rules")
-
-    def __init__(self, rules: Collection[Rule] = ()) -> None:
-        self._rules: dict[str, list[Rule]] = {}
-        for rule in rules:
-            self._rules.setdefault(rule.route.prefix, []).append(rule)
-        self._lengths = sorted({len(prefix) for prefix in self._rules}, reverse=True)
-
-    def __len__(self) -> int:
-        return len(self._rules)
+    rules: dict[str, list[Rule]]
+    lengths: tuple[int, ...]
+    """How long their prefixes are, the longest first."""
 
     def longest(self, number: str) -> str | None:
         """Return the longest prefix of a number that a rule has; each shorter one is a prefix of it too."""
-        rules = self._rules
-        for length in self._lengths:
-            prefix = number[:length]
-            if prefix in rules:
-                return prefix
+        rules = self.rules
+        for length in self.lengths:
+            if number[:length] in rules:
+                return number[:length]
         return None
 
     def along(self, number: str) -> Iterator[Rule]:
         """Yield the rules with a prefix of a number."""
-        for length in self._lengths:
-            yield from self._rules.get(number[:length], ()) if length <= len(number) else ()
+        for length in self.lengths:
+            if length <= len(number):
+                yield from self.rules.get(number[:length], ())
+
+
+def _table(rules: Collection[Rule]) -> _Table:
+    by_prefix: dict[str, list[Rule]] = {}
+    for rule in rules:
+        by_prefix.setdefault(rule.route.prefix, []).append(rule)
+    return _Table(by_prefix, tuple(sorted({len(prefix) for prefix in by_prefix}, reverse=True)))
 
 
 class _Code:
@@ -266,10 +278,12 @@ class _Code:
         by_account: dict[int | None, list[Rule]] = {}
         for rule in rules:
             by_account.setdefault(rule.route.account_id, []).append(rule)
-        self.everybodys = _Table(by_account.pop(None, ()))
-        self.own = {account: _Table(own) for account, own in by_account.items() if account is not None}
+        self.everybodys = _table(by_account.pop(None, ()))
+        self.own = {account: _table(own) for account, own in by_account.items() if account is not None}
         self.networks = frozenset(rule.route.network for rule in rules if rule.route.network)
         self.countries = frozenset(rule.route.country for rule in rules if rule.route.country)
+        self.is_simple = not (self.own or self.networks or self.countries)
+        """Whether everybody's prefixes alone make a place."""
         self.places: dict[object, _Candidates] = {}
         self._rules = rules
 
@@ -307,10 +321,6 @@ def _codes(rules: Collection[Rule]) -> dict[str, _Code]:
     for rule in rules:
         by_code.setdefault(rule.route.code, []).append(rule)
     return {code: _Code(ones) for code, ones in by_code.items()}
-
-
-def _order(rule: Rule) -> tuple[object, ...]:
-    return (*rule.rank, rule.route.id)
 
 
 def _ways(rules: Collection[Rule], asked: Asked) -> Iterator[list[Rule]]:

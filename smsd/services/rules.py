@@ -54,12 +54,13 @@ class Condition(NamedTuple):
 class Rule:
     """A route, ready to be compared with messages and with other routes."""
 
-    __slots__ = ("each", "place", "rank", "route", "turn")
+    __slots__ = ("each", "order", "place", "rank", "route", "turn")
 
     def __init__(self, route: Route) -> None:
         """Read a route; raises ``ValueError`` if its hours are none."""
         self.route = route
         self.rank = rank(route)
+        self.order = (*self.rank, route.id)
         self.place = tuple(_of_place(route))
         """What it asks of the destination, beside its prefix."""
         self.each = tuple(_of_each(route))
@@ -128,9 +129,11 @@ def _of_place(route: Route) -> Iterable[Condition]:
         )
     if route.network:
         yield Condition(
-            lambda asked: asked.network.startswith(route.network)
-            if len(route.network) == MCC
-            else asked.network == route.network,
+            lambda asked: (
+                asked.network.startswith(route.network)
+                if len(route.network) == MCC
+                else asked.network == route.network
+            ),
             f"The destination is not in network {route.network}.",
         )
 

@@ -161,15 +161,14 @@ class Submission:
         network = self._networks.of(number) if number is not None else ""
         due_at = request.due_at if request.due_at is not None and request.due_at > now else now
         if refusal == MESSAGE_ACCEPTED:
-            assert number is not None and source is not None
             try:
                 route = self._routing.find(
                     Asked(
                         request.account.id,
-                        number,
+                        number or "",
                         request.route_code,
                         network,
-                        source,
+                        source or "",
                         request.content.data_coding,
                         due_at,
                     )

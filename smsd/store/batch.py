@@ -75,7 +75,8 @@ MOVED = Query(
     " error = r.error, content = coalesce(r.content, message.content)"
     " FROM {rows} AS r WHERE message.id = r.id AND message.state = 2 AND message.channel_id = r.old"
     " RETURNING message.id",
-    "id bigint, old bigint, channel_id bigint, route_id bigint, cost text, tried text, error int, content text",
+    "id bigint, old bigint, channel_id bigint, route_id bigint, cost text, tried text, error int,"
+    " content text",
 )
 """Lets a queued message wait for another channel."""
 HELD = Query(

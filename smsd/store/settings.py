@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from smsd.store.engine import Call, Engine, Query
+from smsd.store.engine import Call, Engine, Query, Row
 
 Value = int | str | None
 
@@ -16,6 +16,22 @@ NETWORKS = Query(
     " ON CONFLICT (prefix) DO UPDATE SET mccmnc = excluded.mccmnc, name = excluded.name",
     "prefix text, mccmnc text, name text",
 )
+
+ROUTE_COLUMNS = (
+    "account_id bigint, code text, prefix text, channel_id bigint, price text, country text, network text,"
+    " sender text, type text, hours text, priority int, weight int, cost text, action text"
+)
+_NAMES = ", ".join(column.split()[0] for column in ROUTE_COLUMNS.split(","))
+ROUTES = Query(
+    f"INSERT INTO route ({_NAMES}) SELECT {_NAMES} FROM {{rows}} AS r WHERE true",
+    ROUTE_COLUMNS,
+)
+ROUTES_CHANGED = Query(
+    "UPDATE route SET price = r.price, weight = r.weight, cost = r.cost FROM {rows} AS r"
+    " WHERE route.id = r.id",
+    "id bigint, price text, weight int, cost text",
+)
+ROUTES_GONE = Query("DELETE FROM route WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -139,6 +155,17 @@ class SettingsTables:
         """Add networks, as (prefix, mccmnc, name), or change those there are; or replace all by them."""
         calls = [Call(NO_NETWORKS)] if replace else []
         await self._engine.write(*calls, Call(NETWORKS, rows), announce=True)
+
+    async def put_routes(self, new: Sequence[Route], changed: Sequence[Route], gone: Sequence[Route]) -> None:
+        """Add routes, whose ids don't count, change the weights, prices and costs of others, remove some."""
+        rows: list[tuple[Query, list[Row]]] = [
+            (ROUTES, [msgspec.structs.astuple(route)[1:] for route in new]),
+            (ROUTES_CHANGED, [(route.id, route.price, route.weight, route.cost) for route in changed]),
+            (ROUTES_GONE, [(route.id,) for route in gone]),
+        ]
+        calls = [Call(query, values) for query, values in rows if values]
+        if calls:
+            await self._engine.write(*calls, announce=True)
 
     async def update(self, table: str, number: int, row: Mapping[str, Value]) -> None:
         """Change columns of a row; raises as :meth:`insert`."""
