@@ -132,7 +132,6 @@ ORDER = (
     FRAGMENT,
     GATHERED,
     FORGET_FRAGMENTS,
-    MOVED,
     SEGMENT,
     SENT,
     ENDED,
@@ -140,6 +139,7 @@ ORDER = (
     HELD,
     REIMBURSED,
     FINAL,
+    MOVED,  # What has just ended does not.
     REPORTED,
     SET_ASIDE,
     *CHANGES_OF_TRACKED,
