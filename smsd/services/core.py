@@ -28,6 +28,7 @@ from smsd.services.inbox import Inbox
 from smsd.services.links import Links, ShortLinks
 from smsd.services.logs import LogReading
 from smsd.services.networks import Networks
+from smsd.services.prices import Prices
 from smsd.services.pushing import Pushing
 from smsd.services.repetitions import Repetitions
 from smsd.services.reports import Reports
@@ -45,6 +46,7 @@ from smsd.store.journal import Journal
 from smsd.store.links import LinkChanges, LinkRows
 from smsd.store.logs import Logs
 from smsd.store.messages import Messages
+from smsd.store.prices import PriceRows
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
 from smsd.store.received_logs import ReceivedLogs
@@ -95,7 +97,7 @@ class Core:
         self.routing = Routing()
         self.networks = Networks()
         self.backlog = Backlog(self.messages, clock)
-        self.charging = Charging(Credit(engine), clock)
+        self.charging = Charging(Credit(engine), Prices(PriceRows(engine), clock), clock)
         self.journal.debited = self.charging.debited
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
         self.pushing = Pushing(Pushes(engine), PushChanges(self.journal), clock)
@@ -107,6 +109,7 @@ class Core:
             self.link_rows, LinkChanges(self.journal), self.pushing, self.ids, clock, short_links
         )
         self.reports.ended = self.links.ended
+        self.reports.refund = self.charging.refund
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
         stops = Stops()
         self.dispatch = Dispatch(

@@ -115,6 +115,8 @@ class Message(msgspec.Struct):
     """What the operator asks for a segment, as the route says."""
     tried: str = ""
     """The channels that would not have it before the present one: their ids, with blanks between them."""
+    charged: int = 0
+    """What it has cost, in millionths of its account's currency: nothing if it was refused or refunded."""
     taken: dict[int, str] | None = None
     """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
     ended: dict[int, tuple[int, int]] | None = None
@@ -142,7 +144,7 @@ class Segment(msgspec.Struct):
 COLUMNS = (
     "id, account_id, channel_id, state, priority, bulk_id, source, destination, segments, accepted_at,"
     " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id,"
-    " network, route_id, cost, tried"
+    " network, route_id, cost, tried, charged"
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 

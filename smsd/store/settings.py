@@ -54,6 +54,8 @@ class Account(msgspec.Struct, frozen=True):
     receipts_to_submitter: int
     country: str
     currency: str
+    package_until: int = 0
+    refund: str = "unsent"
 
     def __repr__(self) -> str:
         return f"<Account {self.id} {self.system_id}>"
