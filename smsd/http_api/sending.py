@@ -243,7 +243,8 @@ class Sending:
         taken: set[str],
         storing: _Storing,
     ) -> list[SentMessage]:
-        self._core.submission.admit(account, sum(len(message.destinations) for message in messages))
+        together = sum(len(message.destinations) for message in messages)
+        self._core.submission.admit(account, together)
         answers: list[SentMessage] = []
         used = set(taken)
         for message in messages:
@@ -267,6 +268,7 @@ class Sending:
                     client_id=client_id,
                     refusal=refusal,
                     tracked=tracked,
+                    together=together,
                 )
                 answer = self._submit(request, destination.messageId, storing)
                 if client_id is not None and answer.messageId is not UNSET:

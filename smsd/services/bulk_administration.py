@@ -17,6 +17,7 @@ from smsd.services.bulks import (
     UnknownBulk,
 )
 from smsd.services.columns import SettingError
+from smsd.services.hours import Hours
 from smsd.services.ids import MessageIds
 from smsd.services.stops import Stops
 from smsd.store.bulks import Bulk
@@ -33,7 +34,7 @@ class BulkAdministration:
         self._messages = Messages(engine)
         self._ids = MessageIds(clock)
         self._rows = BulkRows(engine)
-        self._bulks = Bulks(self._rows, Stops(), self._ids, clock)
+        self._bulks = Bulks(self._rows, Stops(), self._ids, Hours(), clock)
 
     async def unfinished(self, system_id: str, limit: int) -> list[Described]:
         """Return an account's bulks that are not finished: so many at most.

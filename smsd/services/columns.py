@@ -10,6 +10,8 @@ from ipaddress import ip_network
 from smsd.numbering.addresses import number as digits
 from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS
+from smsd.services.checks import ANY, WHICH, InvalidApproval, approval
+from smsd.services.hours import InvalidHours, window
 from smsd.services.numbers import DELIVERIES, keyword_of
 from smsd.services.push_urls import METHODS, checked
 from smsd.services.routing import ALPHABETS, MODES
@@ -31,9 +33,24 @@ NEW_ACCOUNT: dict[str, Value] = {
     "receipts_to_submitter": 0,
     "country": "",
     "currency": "EUR",
+    "senders": ANY,
+    "destinations": ANY,
+    "repeat_after": 0,
+    "minute_limit": 0,
+    "hour_limit": 0,
+    "hours": "",
+    "approval": "",
 }
 """What a new account has that is not said otherwise."""
-NUMBERS = {"sessions": 1000, "throughput": 1_000_000, "unanswered": 100_000, "queue": 1_000_000_000}
+NUMBERS = {
+    "sessions": 1000,
+    "throughput": 1_000_000,
+    "unanswered": 100_000,
+    "queue": 1_000_000_000,
+    "repeat_after": 86_400,
+    "minute_limit": 100_000,
+    "hour_limit": 100_000,
+}
 """The numbers among an account's columns, each from 0 to this."""
 
 
@@ -72,7 +89,25 @@ def account_columns(columns: dict[str, Value]) -> dict[str, Value]:
         raise SettingError(f"A country is a calling code of 1 to 3 digits: not {row['country']!r}.")
     if "currency" in row and not re.fullmatch(r"[A-Z]{3}", str(row["currency"])):
         raise SettingError(f"A currency is a code of ISO 4217, such as EUR: not {row['currency']!r}.")
-    return row
+    return row | _checks_columns(row)
+
+
+def _checks_columns(row: dict[str, Value]) -> dict[str, Value]:
+    """Return those of an account's columns that say what its messages are held to."""
+    for name in ("senders", "destinations"):
+        if name in row and row[name] not in WHICH:
+            raise SettingError(f"{name} is one of {', '.join(WHICH)}: not {row[name]!r}.")
+    checked: dict[str, Value] = {}
+    try:
+        if "hours" in row:
+            checked["hours"] = " ".join(str(row["hours"]).split())
+            window(str(checked["hours"]))
+        if "approval" in row:
+            checked["approval"] = " ".join(re.split(r"[\s,]+", str(row["approval"]).strip(", \t")))
+            approval(str(checked["approval"]))
+    except (InvalidHours, InvalidApproval) as problem:
+        raise SettingError(f"{problem}.") from None
+    return checked
 
 
 def micros_of(amount: str) -> int:

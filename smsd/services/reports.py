@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.backlog import Backlog
@@ -69,6 +70,22 @@ class Reports:
         """End a message that is not to be sent, and give back what it cost: as :meth:`end`."""
         refund = micros(message.price) * message.segments
         self.end(message, REJECTED_NOT_SENT, MESSAGE_CANCELED, after, refund=refund)
+
+    async def cancel_all(self, messages: Sequence[Message]) -> None:
+        """End messages that are not to be sent, and wait until that is on disk."""
+        left = len(messages)
+        done: Deferred[None] = Deferred()
+
+        def one() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                done.callback(None)
+
+        for message in messages:
+            self.cancel(message, one)
+        if messages:
+            await done
 
     def end(
         self,

@@ -11,15 +11,22 @@ from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
 from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough
+from smsd.services.checks import NOTHING, Checks
 from smsd.services.dispatch import Dispatch
+from smsd.services.flood import Flood
+from smsd.services.hours import Hours
 from smsd.services.ids import MessageIds
 from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
 from smsd.services.routing import Routing
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
+    NO_ERROR,
     PENDING_ACCEPTED,
+    PENDING_APPROVAL,
+    PENDING_TIME_VIOLATION,
     REJECTED_DESTINATION,
+    REJECTED_FLOODING_FILTER,
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_NOT_ENOUGH_CREDITS,
@@ -69,6 +76,8 @@ class Request(NamedTuple):
     """What its client's edge has found wrong with its id or its octets, as a status."""
     tracked: Tracked | None = None
     """What is to be counted of it, if anything."""
+    together: int = 1
+    """How many messages its client hands in with it, itself among them."""
 
 
 class Submission:
@@ -88,9 +97,15 @@ class Submission:
         charging: Charging,
         pushing: Pushing,
         networks: Networks,
+        checks: Checks,
+        flood: Flood,
+        hours: Hours,
         clock: IReactorTime,
     ) -> None:
         self._networks = networks
+        self._checks = checks
+        self._flood = flood
+        self._hours = hours
         self._routing = routing
         self._ids = ids
         self._journal = journal
@@ -124,11 +139,12 @@ class Submission:
         """
         message = self.fitted(self.checked(request))
         cost = self.reserve(message)
-        storing = Queueing(self._dispatch, self._backlog, self._charging, cost, submitter)
+        storing = Queueing(self._dispatch, self._backlog, self._charging, self._flood, cost, submitter)
         try:
             self._journal.accept(message, storing, cost, *changes_of(message, request.tracked))
         except Exception:
             self._charging.release(message.account_id, cost)
+            self.withdraw(message)
             raise
         return message
 
@@ -140,8 +156,10 @@ class Submission:
         else:
             self._journal.accept(refused, submitter)
 
-    def checked(self, request: Request) -> Message:
+    def checked(self, request: Request, *, part: bool = False) -> Message:
         """Return the message, or the part of one, that a request makes: routed, but not :meth:`fitted` yet.
+
+        The text of parts is looked at when they are joined: by :meth:`screened`.
 
         Raises:
             Refused: if something is wrong with it.
@@ -150,6 +168,7 @@ class Submission:
         number = e164(request.destination)
         source = sender(request.source)
         refusal = MESSAGE_ACCEPTED
+        found = NOTHING
         segments = 1
         route: Route | None = None
         if number is None:
@@ -159,6 +178,12 @@ class Submission:
         else:
             segments, refusal = _segments(request.content)
             refusal = request.refusal or refusal
+            if refusal == MESSAGE_ACCEPTED:
+                found = self._checks.of_addresses(request.account.id, number, source)
+                if found is NOTHING and not part:
+                    found = self._checks.of_text(request.account.id, request.content, request.together)
+                if found.status != PENDING_APPROVAL:
+                    refusal = found.status
         if refusal == MESSAGE_ACCEPTED:
             route = self._routing.find(request.account.id, number or "", request.route_code)
             if route is None:
@@ -169,6 +194,11 @@ class Submission:
         expires_at = due_at + VALIDITY
         if request.expires_at is not None and request.expires_at < expires_at:
             expires_at = request.expires_at
+        status = PENDING_ACCEPTED if due_at > now else MESSAGE_ACCEPTED
+        if self._hours.windows:
+            opens = self._hours.opens(request.account.id, due_at)
+            if opens > due_at:
+                due_at, status = opens, PENDING_TIME_VIOLATION
         message = Message(
             self._ids.next(),
             request.account.id,
@@ -185,7 +215,7 @@ class Submission:
             0,
             None,
             None,
-            PENDING_ACCEPTED if due_at > now else MESSAGE_ACCEPTED,
+            status,
             0,
             request.report,
             route.price if route is not None else "0",
@@ -196,7 +226,22 @@ class Submission:
         if number is not None:
             message.network = self._networks.of(number)
         if refusal != MESSAGE_ACCEPTED:
-            raise self._refused(message, refusal)
+            raise self._refused(message, refusal, found.error)
+        if found is not NOTHING:
+            message.state, message.status = State.SCHEDULED, found.status
+        return message
+
+    def screened(self, message: Message) -> Message:
+        """Return a message that has been joined from parts, after a look at its text.
+
+        Raises:
+            Refused: if something is wrong with that.
+        """
+        found = self._checks.of_text(message.account_id, message.content, 1)
+        if found.status == PENDING_APPROVAL:
+            message.state, message.status = State.SCHEDULED, found.status
+        elif found is not NOTHING:
+            raise self._refused(message, found.status, found.error)
         return message
 
     def fitted(self, message: Message) -> Message:
@@ -220,15 +265,23 @@ class Submission:
         """Set aside what a message costs, and return it.
 
         Raises:
-            Refused: if its account has not so much credit.
+            Refused: if its account has not so much credit, or sends too much to the number.
         """
+        if not self._flood.take(message):
+            raise self._refused(message, REJECTED_FLOODING_FILTER)
         try:
             return self._charging.reserve(message.account_id, message.price, message.segments)
         except NotEnough:
+            self._flood.take_back(message)
             raise self._refused(message, REJECTED_NOT_ENOUGH_CREDITS) from None
 
-    def _refused(self, message: Message, status: int) -> Refused:
-        message.state, message.status, message.done_at = State.FINAL, status, message.accepted_at
+    def withdraw(self, message: Message) -> None:
+        """Take note that a message that :meth:`reserve` has passed is not taken after all."""
+        self._flood.take_back(message)
+
+    def _refused(self, message: Message, status: int, error: int = NO_ERROR) -> Refused:
+        message.state, message.status, message.error = State.FINAL, status, error
+        message.done_at = message.accepted_at
         return Refused(status, message)
 
 
@@ -238,6 +291,7 @@ class Queueing(NamedTuple):
     dispatch: Dispatch
     backlog: Backlog
     charging: Charging
+    flood: Flood
     cost: int
     submitter: Submitter
 
@@ -251,6 +305,7 @@ class Queueing(NamedTuple):
     def not_stored(self, message: Message) -> None:
         """Pass the bad news on."""
         self.charging.release(message.account_id, self.cost)
+        self.flood.take_back(message)
         self.submitter.not_stored(message)
 
 

@@ -38,6 +38,13 @@ class Account(msgspec.Struct, frozen=True):
     receipts_to_submitter: int
     country: str
     currency: str
+    senders: str = "any"
+    destinations: str = "any"
+    repeat_after: int = 0
+    minute_limit: int = 0
+    hour_limit: int = 0
+    hours: str = ""
+    approval: str = ""
 
     def __repr__(self) -> str:
         return f"<Account {self.id} {self.system_id}>"
