@@ -32,4 +32,4 @@ ALTER TABLE account ADD COLUMN approval TEXT NOT NULL DEFAULT '';          -- wh
 -- approval; 28, it was not approved and has to be ended. Neither of the last two is due.
 DROP INDEX message_due;
 CREATE INDEX message_due ON message (due_at) WHERE state < 2 AND status < 27;
-CREATE INDEX message_approval ON message (status, account_id, id) WHERE state < 2 AND status >= 27;
+CREATE INDEX message_approval ON message (status, id, account_id) WHERE state < 2 AND status >= 27;
