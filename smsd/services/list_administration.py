@@ -61,8 +61,9 @@ class ListAdministration:
         values = _values_of_lines(name, lines)
         removed = 0
         if replace:
-            wanted = set(values)
-            others = [value async for value in self._rows.values(name, account_id) if value not in wanted]
+            wanted, others = set(values), list[str]()
+            async for found in self._rows.values(name, account_id):
+                others += [value for value in found if value not in wanted]
             added = await self._add(name, account_id, values, others)
             removed = await self._rows.remove(name, account_id, others, self._clock.seconds())
         else:
@@ -72,8 +73,9 @@ class ListAdministration:
     async def values(self, name: str, account: str | None) -> AsyncIterator[str]:
         """Go through what is on a list; raises as :meth:`add`."""
         account_id = await self._account(account)
-        async for value in self._rows.values(name, account_id):
-            yield value
+        async for values in self._rows.values(name, account_id):
+            for value in values:
+                yield value
 
     async def counts(self) -> list[tuple[str, str, int]]:
         """Return how much is on each list, with its account's name, which is empty for everybody's."""
@@ -96,13 +98,15 @@ class ListAdministration:
         there = (await self._rows.counts()).get((name, account_id), 0) - len(instead_of)
         if there + len(values) > kind.most:
             given = set(values)
-            there -= len([value async for value in self._rows.values(name, account_id) if value in given])
+            async for found in self._rows.values(name, account_id):
+                there -= len(given.intersection(found))
         if there + len(values) > kind.most:
             raise SettingError(f"There may be {kind.most} entries on a list of {name} at most.")
         if any(STAR in value for value in values):
-            starred = {value async for value in self._rows.values(name, account_id) if STAR in value}
+            starred = {value for value in values if STAR in value}
+            async for found in self._rows.values(name, account_id):
+                starred.update(value for value in found if STAR in value)
             starred.difference_update(instead_of)
-            starred.update(value for value in values if STAR in value)
             if len(starred) > kind.most_starred:
                 raise SettingError(
                     f"There may be {kind.most_starred} entries with a {STAR} on a list of {name} at most."

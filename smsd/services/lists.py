@@ -50,9 +50,6 @@ AGAIN = 1.0
 KEPT = 7 * 86400.0
 """Seconds for which removed entries stay in the table for nodes to read."""
 
-AT_ONCE = 50_000
-"""How many entries are sorted in at once while a node starts."""
-
 Key = tuple[str, int]
 """A list, and the account whose it is."""
 
@@ -112,36 +109,38 @@ class Lists:
             await self._read_all()
         else:
             while page := await self._rows.changed(self._read_to):
-                _change(self._entries, page)
+                for key, (added, removed) in _sorted_out(page).items():
+                    _of(self._entries, key).change(added, removed)
                 self._read_to = page[-1].position
                 self.changed()
         self._read_at = now
 
     async def _read_all(self) -> None:
         entries: dict[Key, Entries] = {}
-        position = Position()
-        changes: list[Change] = []
-        while page := await self._rows.changed(position):
-            position = page[-1].position
-            changes += page
-            if len(changes) >= AT_ONCE:
-                _change(entries, changes)
-                changes = []
-        _change(entries, changes)
+        position = await self._rows.now()  # What changes from here on is read once more.
+        for key in await self._rows.counts():
+            if key[0] in LISTS:
+                found = _of(entries, key)
+                async for values in self._rows.values(*key):
+                    found.gather(values)
+                found.pack()
         self._entries, self._read_to = entries, position
         self.changed()
 
 
-def _change(entries: dict[Key, Entries], changes: list[Change]) -> None:
-    """Bring entries to what they have been changed to; a list of a later smsd's is passed over."""
-    values: defaultdict[Key, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    for change in changes:
-        if change.list in LISTS:
-            values[change.list, change.account_id][change.gone].append(change.value)
-    for key, (added, removed) in values.items():
-        if key not in entries:
-            entries[key] = LISTS[key[0]].kind.entries()
-        entries[key].change(added, removed)
+def _sorted_out(changes: list[Change]) -> dict[Key, tuple[list[str], list[str]]]:
+    """Return what was put on each list and taken off it; a list of a later smsd's is passed over."""
+    found: defaultdict[Key, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for name, account_id, value, _, gone in changes:
+        if name in LISTS:
+            found[name, account_id][gone].append(value)
+    return found
+
+
+def _of(entries: dict[Key, Entries], key: Key) -> Entries:
+    if key not in entries:
+        entries[key] = LISTS[key[0]].kind.entries()
+    return entries[key]
 
 
 def _unheard() -> None:

@@ -13,11 +13,12 @@ from smsd.store.engine import Call, Engine, Query
 EVERYBODY = 0
 """Stands for all accounts."""
 PAGE = 2000
-"""How many entries a statement reads: a few milliseconds of the reactor."""
+"""How many changed entries a statement reads: a few milliseconds of the reactor."""
 STEP = 10_000
-"""How many entries a transaction changes."""
+"""How many entries a transaction changes, or a statement reads of a whole list."""
 
 VERSION = Query("UPDATE list_version SET number = number + 1")
+NOW = Query("SELECT number FROM list_version")
 PUT = Query(
     "INSERT INTO list_entry (list, account_id, value, version, gone, changed_at)"
     " SELECT r.list, r.account_id, r.value, v.number, 0, r.changed_at"
@@ -81,6 +82,11 @@ class ListRows:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    async def now(self) -> Position:
+        """Return where changes stand that are still to come."""
+        ((version,),) = await self._engine.read(Call(NOW))
+        return Position(version + 1)
+
     async def changed(self, after: Position) -> list[Change]:
         """Return the next entries that were changed: a page at most."""
         return [Change(*row) for row in await self._engine.read(Call(CHANGED, (*after, PAGE)))]
@@ -93,12 +99,11 @@ class ListRows:
         """Take values off a list, and tell every node; return how many were on it."""
         return await self._change(REMOVE, name, account_id, values, now)
 
-    async def values(self, name: str, account_id: int) -> AsyncIterator[str]:
-        """Go through the values on a list in their order."""
+    async def values(self, name: str, account_id: int) -> AsyncIterator[list[str]]:
+        """Go through the values on a list in their order, many at a time."""
         last = ""
         while rows := await self._engine.read(Call(VALUES, (name, account_id, last, STEP))):
-            for (value,) in rows:
-                yield value
+            yield [value for (value,) in rows]
             last = rows[-1][0]
 
     async def counts(self) -> dict[tuple[str, int], int]:
