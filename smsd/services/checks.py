@@ -116,56 +116,47 @@ class Checks:
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
         self._accounts: dict[int, Account] = {}
-        self._rules: dict[int, _Rules | None] = {}
-        lists.changed = self._rules.clear
+        self._rules: dict[int, _Rules] = {}
+        self.unchecked: set[int] = set()
+        """The accounts of which it is known that nothing is to be looked at."""
+        lists.changed = self._forget
 
     def apply(self, rows: Rows) -> None:
         """Take over changed accounts."""
         self._accounts = {account.id: account for account in rows.accounts}
+        self._forget()
+
+    def look(
+        self, account_id: int, number: str, source: str, content: Content | None, together: int = 1
+    ) -> Finding:
+        """Return what is against a message to a number, E.164 digits, from a sender.
+
+        It is one of so many that come ``together``. Without its content it is a part of one.
+        """
+        rules = self._rules_of(account_id)
+        found = _of_addresses(rules, number, source)
+        return found if content is None or found is not NOTHING else _of_text(rules, content, together)
+
+    def look_at_text(self, account_id: int, content: Content) -> Finding:
+        """Return what is against the text of a message that has come in parts."""
+        return _of_text(self._rules_of(account_id), content, 1)
+
+    def _forget(self) -> None:
         self._rules.clear()
+        self.unchecked.clear()
 
-    def of_addresses(self, account_id: int, number: str, source: str) -> Finding:
-        """Return what is against a message, or a part of one, to a number, E.164 digits, from a sender."""
-        try:
-            rules = self._rules[account_id]
-        except KeyError:
-            rules = self._gather(account_id)
+    def _rules_of(self, account_id: int) -> _Rules:
+        rules = self._rules.get(account_id)
         if rules is None:
-            return NOTHING
-        if any(number in one for one in rules.dnd):
-            return Finding(REJECTED_DND, DESTINATION_BLACKLISTED)
-        if any(source in one for one in rules.blocked_senders):
-            return Finding(REJECTED_SENDER)
-        allowed, registered = rules.allowed_senders, rules.registered
-        if allowed is not None and not any(source in one for one in allowed):
-            return Finding(REJECTED_SOURCE)
-        if any(number in one for one in rules.blocked_destinations):
-            return Finding(REJECTED_BY_DESTINATION)
-        if registered is not None and not any(number in one for one in registered):
-            return Finding(REJECTED_DESTINATION_NOT_REGISTERED)
-        return NOTHING
+            rules = self._rules[account_id] = self._gather(account_id)
+            if rules.idle:
+                self.unchecked.add(account_id)
+        return rules
 
-    def of_text(self, account_id: int, content: Content, together: int) -> Finding:
-        """Return what is against the text of a whole message, one of so many that come together."""
-        try:
-            rules = self._rules[account_id]
-        except KeyError:
-            rules = self._gather(account_id)
-        if rules is None:
-            return NOTHING
-        in_approval = rules.approval.everything or 0 < rules.approval.bulk < together
-        if (rules.blocked_texts or rules.approval_texts) and is_text(content.data_coding):
-            there = words(decode(content.body, content.data_coding, content.udh))
-            if any(one.found(there) for one in rules.blocked_texts):
-                return Finding(REJECTED_NOT_SENT, TEXT_BLACKLISTED)
-            in_approval = in_approval or any(one.found(there) for one in rules.approval_texts)
-        return IN_APPROVAL if in_approval else NOTHING
-
-    def _gather(self, account_id: int) -> _Rules | None:
-        """Return what an account's messages are held against, ``None`` if that is nothing."""
+    def _gather(self, account_id: int) -> _Rules:
         account = self._accounts.get(account_id)
         waiting = approval(account.approval) if account is not None else Approval()
-        rules = _Rules(
+        return _Rules(
             self._lists.of(DND, account_id),
             self._lists.of(BLOCKED_SENDERS, account_id),
             self._lists.of(ALLOWED_SENDERS, account_id)
@@ -179,5 +170,28 @@ class Checks:
             self._lists.of(APPROVAL_TEXTS, account_id) if waiting.texts else (),
             waiting,
         )
-        self._rules[account_id] = found = None if rules.idle else rules
-        return found
+
+
+def _of_addresses(rules: _Rules, number: str, source: str) -> Finding:
+    if any(number in one for one in rules.dnd):
+        return Finding(REJECTED_DND, DESTINATION_BLACKLISTED)
+    if any(source in one for one in rules.blocked_senders):
+        return Finding(REJECTED_SENDER)
+    allowed, registered = rules.allowed_senders, rules.registered
+    if allowed is not None and not any(source in one for one in allowed):
+        return Finding(REJECTED_SOURCE)
+    if any(number in one for one in rules.blocked_destinations):
+        return Finding(REJECTED_BY_DESTINATION)
+    if registered is not None and not any(number in one for one in registered):
+        return Finding(REJECTED_DESTINATION_NOT_REGISTERED)
+    return NOTHING
+
+
+def _of_text(rules: _Rules, content: Content, together: int) -> Finding:
+    in_approval = rules.approval.everything or 0 < rules.approval.bulk < together
+    if (rules.blocked_texts or rules.approval_texts) and is_text(content.data_coding):
+        there = words(decode(content.body, content.data_coding, content.udh))
+        if any(one.found(there) for one in rules.blocked_texts):
+            return Finding(REJECTED_NOT_SENT, TEXT_BLACKLISTED)
+        in_approval = in_approval or any(one.found(there) for one in rules.approval_texts)
+    return IN_APPROVAL if in_approval else NOTHING

@@ -106,7 +106,8 @@ class Flood:
 
     def __init__(self, clock: IReactorTime, most: int = MOST) -> None:
         self._clock = clock
-        self._limits: dict[int, Limits] = {}
+        self.limits: dict[int, Limits] = {}
+        """By account, of those that have any."""
         self._minute = Counts(MINUTE, most)
         self._hour = Counts(HOUR, most)
         self._repeats = Repeats(most)
@@ -121,11 +122,11 @@ class Flood:
             account.id: Limits(account.repeat_after, account.minute_limit, account.hour_limit)
             for account in rows.accounts
         }
-        self._limits = {account_id: one for account_id, one in limits.items() if any(one)}
+        self.limits = {account_id: one for account_id, one in limits.items() if any(one)}
 
     def take(self, message: Message) -> bool:
         """Tell whether a message keeps within its account's limits, and count it if it does."""
-        limits = self._limits.get(message.account_id)
+        limits = self.limits.get(message.account_id)
         if limits is None:
             return True
         now = self._clock.seconds()
@@ -146,7 +147,7 @@ class Flood:
 
     def take_back(self, message: Message) -> None:
         """Count a message out that is not taken after all."""
-        if message.account_id in self._limits:
+        if message.account_id in self.limits:
             number, text = _keys(message)
             self._repeats.take_back(text)
             self._minute.take_back(number)

@@ -178,10 +178,9 @@ class Submission:
         else:
             segments, refusal = _segments(request.content)
             refusal = request.refusal or refusal
-            if refusal == MESSAGE_ACCEPTED:
-                found = self._checks.of_addresses(request.account.id, number, source)
-                if found is NOTHING and not part:
-                    found = self._checks.of_text(request.account.id, request.content, request.together)
+            if refusal == MESSAGE_ACCEPTED and request.account.id not in self._checks.unchecked:
+                content = None if part else request.content
+                found = self._checks.look(request.account.id, number, source, content, request.together)
                 if found.status != PENDING_APPROVAL:
                     refusal = found.status
         if refusal == MESSAGE_ACCEPTED:
@@ -237,7 +236,7 @@ class Submission:
         Raises:
             Refused: if something is wrong with that.
         """
-        found = self._checks.of_text(message.account_id, message.content, 1)
+        found = self._checks.look_at_text(message.account_id, message.content)
         if found.status == PENDING_APPROVAL:
             message.state, message.status = State.SCHEDULED, found.status
         elif found is not NOTHING:
@@ -267,7 +266,7 @@ class Submission:
         Raises:
             Refused: if its account has not so much credit, or sends too much to the number.
         """
-        if not self._flood.take(message):
+        if self._flood.limits and not self._flood.take(message):
             raise self._refused(message, REJECTED_FLOODING_FILTER)
         try:
             return self._charging.reserve(message.account_id, message.price, message.segments)
