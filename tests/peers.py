@@ -568,6 +568,7 @@ class Stack:
         self.core.pushing.startService()
         self.core.bulk_changes.startService()
         self.core.failover.startService()
+        self.core.approvals.startService()
         result(self.core.settings.load())
         network.settle()
 
@@ -610,6 +611,7 @@ class Stack:
             self.core.deadlines.stopService()
             self.core.bulk_changes.stopService()
             self.core.failover.stopService()
+            self.core.approvals.stopService()
         if self.sessions.running:
             self.sessions.stopService()
         result(self.engine.close())

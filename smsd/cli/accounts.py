@@ -56,6 +56,28 @@ def _settings(command: F) -> F:
                 metavar="WHAT",
                 help="What is given back: unsent (new), undelivered too, or nothing.",
             ),
+            click.option("--senders", help="any (new), or listed: only those of its list allowed-senders."),
+            click.option(
+                "--destinations", help="any (new), or listed: only those of its list registered-destinations."
+            ),
+            click.option(
+                "--repeat-after",
+                type=int,
+                help="Seconds until a number may get the same text again (0, new: at once).",
+            ),
+            click.option(
+                "--minute-limit", type=int, help="Messages to a number in a minute (0, new: no limit)."
+            ),
+            click.option(
+                "--hour-limit", type=int, help="Messages to a number in an hour (0, new: no limit)."
+            ),
+            click.option(
+                "--hours", help="When it may be sent for, such as '08:00-21:00 Europe/Zagreb' (new: always)."
+            ),
+            click.option(
+                "--approval",
+                help="What waits for approval: everything, texts, bulks:NUMBER; '' (new) is nothing.",
+            ),
         )
     ):
         command = option(command)

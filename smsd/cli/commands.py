@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from smsd.cli.accounts import account
+from smsd.cli.approvals import approval
 from smsd.cli.bulks import bulk
 from smsd.cli.channels import channel
 from smsd.cli.credit import audit, credit, ledger
+from smsd.cli.lists import list_
 from smsd.cli.networks import network
 from smsd.cli.numbers import number
 from smsd.cli.prices import price
@@ -22,11 +24,24 @@ from smsd.cli.routes import route
 @click.version_option(package_name="smsd")
 @click.pass_context
 def main(context: click.Context, config: str | None) -> None:
-    """List and change the accounts, channels, routes, numbers, networks, prices and bulks of smsd."""
+    """List and change the accounts, channels, routes, numbers, networks, prices, lists and bulks of smsd."""
     context.obj = config
 
 
 for command in (credit, ledger, audit):
     account.add_command(command)
-for group in (account, channel, route, number, network, price, bulk, receipt, received, push):
+for group in (
+    account,
+    channel,
+    route,
+    number,
+    network,
+    price,
+    list_,
+    approval,
+    bulk,
+    receipt,
+    received,
+    push,
+):
     main.add_command(group)

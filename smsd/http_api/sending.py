@@ -252,7 +252,8 @@ class Sending:
         taken: set[str],
         storing: _Storing,
     ) -> list[SentMessage]:
-        self._core.submission.admit(account, sum(len(message.destinations) for message in messages))
+        together = sum(len(message.destinations) for message in messages)
+        self._core.submission.admit(account, together)
         answers: list[SentMessage] = []
         used = set(taken)
 
@@ -291,6 +292,7 @@ class Sending:
                     client_id=client_id,
                     refusal=refusal,
                     tracked=tracked,
+                    together=together,
                 )
                 answer = self._submit(request, destination.messageId, storing)
                 if client_id is not None and answer.messageId is not UNSET:

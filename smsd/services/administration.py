@@ -29,6 +29,7 @@ from smsd.services.rules import SEND
 from smsd.store.channel_states import ChannelState, ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine, StoreRefused
+from smsd.store.lists import ListRows
 from smsd.store.messages import Message, Messages, State
 from smsd.store.pushes import Pushes, Waiting, report_push
 from smsd.store.received import Received, ReceivedMessages
@@ -48,6 +49,7 @@ class Administration:
         self._pushes = Pushes(engine)
         self._channel_states = ChannelStateRows(engine)
         self._credit = Credit(engine)
+        self._lists = ListRows(engine)
 
     async def rows(self) -> Rows:
         """Return all settings."""
@@ -141,6 +143,7 @@ class Administration:
         await self._delete(
             "account", account.id, f"Account {system_id} has routes of its own, or numbers: remove them first"
         )
+        await self._lists.remove_account(account.id)
 
     async def account(self, system_id: str) -> Account:
         """Return an account by its name.

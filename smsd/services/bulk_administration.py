@@ -18,6 +18,7 @@ from smsd.services.bulks import (
 )
 from smsd.services.columns import SettingError
 from smsd.services.ids import MessageIds
+from smsd.services.sending_hours import SendingHours
 from smsd.services.stops import Stops
 from smsd.store.bulks import Bulk
 from smsd.store.bulks import Bulks as BulkRows
@@ -33,7 +34,7 @@ class BulkAdministration:
         self._messages = Messages(engine)
         self._ids = MessageIds(clock)
         self._rows = BulkRows(engine)
-        self._bulks = Bulks(self._rows, Stops(), self._ids, clock)
+        self._bulks = Bulks(self._rows, Stops(), self._ids, SendingHours(), clock)
 
     async def unfinished(self, system_id: str, limit: int) -> list[Described]:
         """Return an account's bulks that are not finished: so many at most.

@@ -18,7 +18,6 @@ from smsd.services.reports import Reports
 from smsd.services.stops import Stop, Stops
 from smsd.store.bulks import Bulk, BulkRow, Bulks, BulkState
 from smsd.store.engine import StoreUnavailable
-from smsd.store.messages import Message
 from smsd.store.settings import Rows
 
 STEP = 500
@@ -104,27 +103,12 @@ class BulkChanges(Looking):
     async def _cancel(self, row: BulkRow) -> bool:
         messages = await self._bulks.scheduled(row.bulk, row.up_to, STEP)
         if messages:
-            await self._ended(messages)
+            await self._reports.cancel_all(messages)
             return True
         self._dispatch.stop(row.account_id)
         if self._is_settled(row) and not await self._bulks.is_waiting(row.bulk, row.up_to):
             await self._done(row, open=False)
         return False
-
-    async def _ended(self, messages: list[Message]) -> None:
-        """Cancel messages, and wait until that is on disk."""
-        left = len(messages)
-        done: Deferred[None] = Deferred()
-
-        def one() -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                done.callback(None)
-
-        for message in messages:
-            self._reports.cancel(message, one)
-        await done
 
     async def _move(self, row: BulkRow, stop: Stop) -> bool:
         if await self._bulks.move(row, STEP):

@@ -14,6 +14,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.ids import MessageIds
+from smsd.services.sending_hours import SendingHours
 from smsd.services.stops import Stops
 from smsd.store.bulks import Bulk, BulkRow, BulkState, Standing
 from smsd.store.bulks import Bulks as BulkRows
@@ -67,10 +68,13 @@ class Described(NamedTuple):
 class Bulks:
     """Looks at bulks, and says what is to become of them."""
 
-    def __init__(self, rows: BulkRows, stops: Stops, ids: MessageIds, clock: IReactorTime) -> None:
+    def __init__(
+        self, rows: BulkRows, stops: Stops, ids: MessageIds, hours: SendingHours, clock: IReactorTime
+    ) -> None:
         self._rows = rows
         self._stops = stops
         self._ids = ids
+        self._hours = hours
         self._clock = clock
         self._turns: dict[int, DeferredLock] = {}
 
@@ -131,6 +135,8 @@ class Bulks:
     async def reschedule(self, bulk: Bulk, send_at: float) -> float:
         """Bring what of a bulk waits to be sent to another time, with its validity, and return that time.
 
+        It is a later one if that is not within the hours of the account.
+
         Raises:
             TooLate: if that time has passed.
             UnknownBulk, Unchangeable, TooManyOpen: as :meth:`pause`.
@@ -138,7 +144,7 @@ class Bulks:
         now = self._clock.seconds()
         if send_at < now - PASSED:
             raise TooLate(send_at)
-        moved_to = max(send_at, now)
+        moved_to = self._hours.opens(bulk.account_id, max(send_at, now))
 
         def moved(described: Described, row: BulkRow | None) -> BulkRow:
             paused = described.status is BulkStatus.PAUSED

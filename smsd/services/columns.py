@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from smsd.numbering.addresses import number as digits
 from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS, REFUNDS
+from smsd.services.checks import ANY, WHICH, approval
 from smsd.services.currencies import CURRENCIES
 from smsd.services.hours import hours_of
 from smsd.services.numbers import DELIVERIES, keyword_of
@@ -37,9 +38,24 @@ NEW_ACCOUNT: dict[str, Value] = {
     "currency": "EUR",
     "package_until": 0,
     "refund": "unsent",
+    "senders": ANY,
+    "destinations": ANY,
+    "repeat_after": 0,
+    "minute_limit": 0,
+    "hour_limit": 0,
+    "hours": "",
+    "approval": "",
 }
 """What a new account has that is not said otherwise."""
-NUMBERS = {"sessions": 1000, "throughput": 1_000_000, "unanswered": 100_000, "queue": 1_000_000_000}
+NUMBERS = {
+    "sessions": 1000,
+    "throughput": 1_000_000,
+    "unanswered": 100_000,
+    "queue": 1_000_000_000,
+    "repeat_after": 86_400,
+    "minute_limit": 100_000,
+    "hour_limit": 100_000,
+}
 """The numbers among an account's columns, each from 0 to this."""
 ROUTES = {
     "code": (r"[A-Za-z0-9_.-]{0,10}", "A route code has up to 10 letters, digits, or any of . _ -"),
@@ -111,7 +127,26 @@ def account_columns(columns: dict[str, Value]) -> dict[str, Value]:
         raise SettingError(f"What is given back is one of {', '.join(REFUNDS)}: not {row['refund']!r}.")
     if "package_until" in row:
         row["package_until"] = _end_of_package(row["package_until"])
-    return row
+    return row | _checks_columns(row)
+
+
+def _checks_columns(row: dict[str, Value]) -> dict[str, Value]:
+    """Return those of an account's columns that say what its messages are held to."""
+    for name in ("senders", "destinations"):
+        if name in row and row[name] not in WHICH:
+            raise SettingError(f"{name} is one of {', '.join(WHICH)}: not {row[name]!r}.")
+    checked: dict[str, Value] = {}
+    try:
+        if "hours" in row:
+            checked["hours"] = " ".join(str(row["hours"]).split())
+            if checked["hours"]:
+                hours_of(str(checked["hours"]))
+        if "approval" in row:
+            checked["approval"] = " ".join(re.split(r"[\s,]+", str(row["approval"]).strip(", \t")))
+            approval(str(checked["approval"]))
+    except ValueError as problem:
+        raise SettingError(f"{problem}.") from None
+    return checked
 
 
 def _end_of_package(given: Value) -> int:

@@ -11,21 +11,26 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.accounts import Accounts
 from smsd.services.admission import Admission
+from smsd.services.approvals import Approvals
 from smsd.services.backlog import Backlog
 from smsd.services.bulk_changes import BulkChanges
 from smsd.services.bulks import Bulks
 from smsd.services.channel_states import ChannelStates
 from smsd.services.charging import Charging
+from smsd.services.checks import Checks
 from smsd.services.client_ids import ClientIds
 from smsd.services.deadlines import Deadlines
 from smsd.services.deliveries import Deliveries
 from smsd.services.dispatch import Dispatch
 from smsd.services.failover import Failover
+from smsd.services.flood import Flood
 from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
 from smsd.services.ids import MessageIds
 from smsd.services.inbox import Inbox
 from smsd.services.links import Links, ShortLinks
+from smsd.services.lists import KEPT as LISTS_KEPT
+from smsd.services.lists import Lists
 from smsd.services.logs import LogReading
 from smsd.services.networks import Networks
 from smsd.services.prices import Prices
@@ -34,16 +39,19 @@ from smsd.services.repetitions import Repetitions
 from smsd.services.reports import Reports
 from smsd.services.retention import Removal, Remover, Retention, removers
 from smsd.services.routing import Routing
+from smsd.services.sending_hours import SendingHours
 from smsd.services.settings import Settings
 from smsd.services.stops import Stops
 from smsd.services.submission import Submission
 from smsd.services.tracking import Tracking
+from smsd.store.approvals import ApprovalRows
 from smsd.store.bulks import Bulks as BulkRows
 from smsd.store.channel_states import ChannelStateRows
 from smsd.store.credit import Credit
 from smsd.store.engine import Engine
 from smsd.store.journal import Journal
 from smsd.store.links import LinkChanges, LinkRows
+from smsd.store.lists import ListRows
 from smsd.store.logs import Logs
 from smsd.store.messages import Messages
 from smsd.store.prices import PriceRows
@@ -112,6 +120,11 @@ class Core:
         self.reports.refund = self.charging.refund
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
         stops = Stops()
+        self.hours = SendingHours()
+        self.flood = Flood(clock)
+        self.list_rows = ListRows(engine)
+        self.lists = Lists(self.list_rows, clock)
+        self.checks = Checks(self.lists)
         self.dispatch = Dispatch(
             self.journal,
             self.messages,
@@ -119,11 +132,12 @@ class Core:
             self.tracking,
             self.backlog,
             stops,
+            self.hours,
             clock,
             bounds.messages,
         )
         self.bulk_rows = BulkRows(engine)
-        self.bulks = Bulks(self.bulk_rows, stops, self.ids, clock)
+        self.bulks = Bulks(self.bulk_rows, stops, self.ids, self.hours, clock)
         self.bulk_changes = BulkChanges(self.bulk_rows, stops, self.dispatch, self.reports, clock)
         self.submission = Submission(
             self.routing,
@@ -134,6 +148,9 @@ class Core:
             self.charging,
             self.pushing,
             self.networks,
+            self.checks,
+            self.flood,
+            self.hours,
             clock,
         )
         self.gathering = Gathering(
@@ -149,6 +166,7 @@ class Core:
             self.routing, self.channel_states, self.journal, self.messages, self.dispatch, clock
         )
         self.dispatch.elsewhere = self.failover.refused
+        self.approvals = Approvals(ApprovalRows(engine), self.reports, clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
         self.logs = LogReading(Logs(engine), ReceivedLogs(engine), clock, retention.logs)
         self.removers = [
@@ -162,6 +180,10 @@ class Core:
                 "what was said of bulks",
                 lambda now, limit: self.bulk_rows.remove_before(now - retention.logs, limit),
             ),
+            Remover(
+                "what was taken off lists",
+                lambda now, limit: self.list_rows.forget_before(now - LISTS_KEPT, limit),
+            ),
         ]
         self.removal = Removal(self.removers, clock)
         for user in (
@@ -173,6 +195,10 @@ class Core:
             self.inbox,
             self.pushing,
             self.bulk_changes,
+            self.lists,
+            self.checks,
+            self.flood,
+            self.hours,
         ):
             self.settings.use(user.apply)
 
@@ -186,6 +212,7 @@ class Core:
         self.ids.newest = max([await table.newest_id() for table in tables])
         await self.backlog.resume()
         await self.charging.resume()
+        await self.lists.resume()
         await self.gathering.resume(self.messages)
         await self.bulk_changes.resume()
         await self.dispatch.resume()

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.backlog import Backlog
 from smsd.services.reports import Reports
+from smsd.services.sending_hours import SendingHours
 from smsd.services.statuses import (
     EXPIRED_EXPIRED,
     NO_RESPONSE,
@@ -45,6 +46,7 @@ class Outbox:
         tracking: Tracking,
         backlog: Backlog,
         stops: Stops,
+        hours: SendingHours,
         clock: IReactorTime,
         size: int,
         elsewhere: Callable[[Message, int], bool],
@@ -56,6 +58,7 @@ class Outbox:
         self._tracking = tracking
         self._backlog = backlog
         self._stops = stops
+        self._hours = hours
         self._clock = clock
         self._size = size
         self._elsewhere = elsewhere
@@ -109,7 +112,9 @@ class Outbox:
                 self.expired(message)
             elif message.taken and len(message.taken) == message.segments:
                 self._sent(message)  # All that a crash left undone of it.
-            elif message.bulk_id is None or not self._is_stopped(message):
+            elif (message.bulk_id is None or not self._is_stopped(message)) and not (
+                self._hours.of and self._is_early(message)
+            ):
                 return message
         return None
 
@@ -233,6 +238,18 @@ class Outbox:
             self._reports.cancel(message, lambda: window.settle(message.id))
         return verdict is not None
 
+    def _is_early(self, message: Message) -> bool:
+        """Tell whether a message has to wait for its account's hours, and let it wait in the table then."""
+        now = self._clock.seconds()
+        opens = self._hours.opens(message.account_id, now)
+        stop = self._stops.of(message)
+        # A bulk that is being brought to another time would be brought to it again and again.
+        if opens <= now or (stop is not None and stop.row is not None and stop.row.moving):
+            return False
+        window = self._window_of(message)
+        self._journal.deferred(message.id, opens, lambda _: window.settle(message.id))
+        return True
+
     def _hold(self, message: Message) -> None:
         window = self._window_of(message)
 
@@ -289,6 +306,7 @@ class Dispatch:
         tracking: Tracking,
         backlog: Backlog,
         stops: Stops,
+        hours: SendingHours,
         clock: IReactorTime,
         size: int,
     ) -> None:
@@ -299,6 +317,7 @@ class Dispatch:
         self._tracking = tracking
         self._backlog = backlog
         self._stops = stops
+        self._hours = hours
         self._clock = clock
         self._size = size
         self._outboxes: dict[int, Outbox] = {}
@@ -326,6 +345,7 @@ class Dispatch:
                 self._tracking,
                 self._backlog,
                 self._stops,
+                self._hours,
                 self._clock,
                 self._size,
                 lambda message, error: self.elsewhere(message, error),

@@ -83,7 +83,7 @@ class Gathering:
             StoreUnavailable: if the database can't be written just now.
         """
         body = request.content.body
-        message = self._submission.checked(request)
+        message = self._submission.checked(request, part=True)
         if not 1 <= place.number <= place.total:
             raise Refused(REJECTED_INVALID_UDH, message)
         message.state, message.segments = State.GATHERING, place.total
@@ -99,20 +99,36 @@ class Gathering:
         missing = None if incomplete.on_disk else incomplete.message
         storing = _Part(self, incomplete, place.number, submitter)
         if place.number not in incomplete.parts and len(parts) == place.total:
-            whole = self._submission.fitted(
-                _joined(incomplete.message, parts, request, self._clock.seconds())
-            )
-            storing.cost = self._submission.reserve(whole)
+            joined = _joined(incomplete.message, parts, request, self._clock.seconds())
+            whole, storing.cost = self._looked_at(incomplete, joined)
+            storing.whole = True
             try:
                 self._journal.gathered(whole, storing, missing, storing.cost)
             except Exception:
                 self.settle(whole, storing.cost)
+                self._submission.withdraw(whole)
                 raise
             self._forget(key)  # The next part of this reference is another message's.
         else:
             self._journal.gather(incomplete.message, place.number, body, storing, missing)
         incomplete.parts = parts
         return incomplete.message
+
+    def _looked_at(self, incomplete: _Incomplete, joined: Message) -> tuple[Message, int]:
+        """Return a message that has been joined, as it is sent, and what was set aside for it.
+
+        Raises:
+            Refused: if something is wrong with it.
+        """
+        try:
+            whole = self._submission.fitted(self._submission.screened(joined))
+            return whole, self._submission.reserve(whole)
+        except Refused as refused:
+            if incomplete.on_disk and refused.status != REJECTED_NOT_ENOUGH_CREDITS:
+                # Nothing mends it, as credit would. Who sent its other parts hears what has become of them.
+                self._forget(_key(incomplete.message))
+                self._reports.end(incomplete.message, refused.status, refused.message.error)
+            raise
 
     def stored(self, message: Message) -> None:
         """Take note that a part is on disk; with the last one the message goes on its way."""
@@ -123,6 +139,10 @@ class Gathering:
     def settle(self, message: Message, cost: int) -> None:
         """Take note that a message's cost is taken, or never will be."""
         self._charging.release(message.account_id, cost)
+
+    def withdraw(self, message: Message) -> None:
+        """Take note that a message that was whole is not taken after all."""
+        self._submission.withdraw(message)
 
     def wait_for(self, incomplete: _Incomplete) -> None:
         """Wait for the parts that a message lacks, unless another one waits under the same reference."""
@@ -154,6 +174,8 @@ class _Part:
         self._number = number
         self._submitter = submitter
         self.cost = 0
+        self.whole = False
+        """Whether it is the last part, and the message is whole with it."""
 
     def stored(self, message: Message) -> None:
         self._gathering.settle(message, self.cost)
@@ -163,6 +185,8 @@ class _Part:
 
     def not_stored(self, message: Message) -> None:
         self._gathering.settle(message, self.cost)
+        if self.whole:
+            self._gathering.withdraw(message)
         self._incomplete.parts.pop(self._number, None)
         self._gathering.wait_for(self._incomplete)
         self._submitter.not_stored(message)

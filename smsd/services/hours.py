@@ -1,4 +1,4 @@
-"""Times of the week, as routes have them: ``mon-fri 08:00-20:00 Europe/Zagreb``."""
+"""Times of the week, as routes and accounts have them: ``mon-fri 08:00-20:00 Europe/Zagreb``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES = 24 * 60
 """Of a day."""
+MINUTE = 60.0
+"""In seconds."""
 
 _days = re.compile(rf"({'|'.join(DAYS)})(?:-({'|'.join(DAYS)}))?").fullmatch
 _times = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])").fullmatch
@@ -25,15 +27,34 @@ class Hours:
         self._zone = zone
         self._minute = -1
         self._open = False
+        self._closed = (0.0, 0.0)
 
     def __contains__(self, at: float) -> bool:
         """Tell whether a time, in seconds since 1970, is one of them."""
-        minute = int(at // 60)
+        minute = int(at // MINUTE)
         if minute != self._minute:  # A node asks thousands of times a minute.
-            local = datetime.fromtimestamp(minute * 60, self._zone)
             self._minute = minute
-            self._open = (local.weekday() * 24 + local.hour) * 60 + local.minute in self._minutes
+            self._open = self._has(minute)
         return self._open
+
+    def opens(self, at: float) -> float:
+        """Return the first time from a time on that is one of them."""
+        if at in self:
+            return at
+        since, until = self._closed
+        if not since <= at < until:
+            # Minute by minute, since clocks are put forward and back.
+            minute = int(at // MINUTE)
+            since = minute * MINUTE
+            while not self._has(minute):
+                minute += 1
+            until = minute * MINUTE
+            self._closed = (since, until)
+        return until
+
+    def _has(self, minute: int) -> bool:
+        local = datetime.fromtimestamp(minute * MINUTE, self._zone)
+        return (local.weekday() * 24 + local.hour) * 60 + local.minute in self._minutes
 
 
 def hours_of(text: str) -> Hours:

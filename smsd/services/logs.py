@@ -10,7 +10,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.statuses import (
     PENDING_ACCEPTED,
+    PENDING_APPROVAL,
     PENDING_ENROUTE,
+    PENDING_TIME_VIOLATION,
     PENDING_WAITING_DELIVERY,
     STATUSES,
 )
@@ -78,6 +80,10 @@ def shown_status(message: Message) -> int:
         return message.status
     if message.state == State.SENT:
         return PENDING_WAITING_DELIVERY
+    if message.state == State.SCHEDULED and message.status == PENDING_TIME_VIOLATION:
+        return PENDING_TIME_VIOLATION
+    if message.state == State.SCHEDULED and message.status >= PENDING_APPROVAL:
+        return PENDING_APPROVAL  # Also when it was not approved: it is about to be ended.
     if message.state == State.QUEUED or message.attempts:
         return PENDING_ENROUTE
     return PENDING_ACCEPTED

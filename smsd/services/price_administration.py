@@ -14,7 +14,8 @@ from smsd.services.administration import Administration
 from smsd.services.columns import SettingError, account_columns, route_columns
 from smsd.services.networks import Networks
 from smsd.services.prices import PriceList
-from smsd.services.routing import Routing
+from smsd.services.routing import Routing, Unroutable
+from smsd.services.rules import Asked
 from smsd.store.engine import Engine
 from smsd.store.prices import PriceRow, PriceRows, Scope
 from smsd.store.settings import Account
@@ -115,9 +116,10 @@ class PriceAdministration:
         quote = PriceList(await self._rows.all()).find(account.id, account.currency, place, network)
         if quote is not None:
             return Priced(quote.price, account.currency, place, network, quote.row)
-        route = routing.find(account.id, digits)
-        if route is None:
-            raise SettingError(f"Account {system_id} has no price and no route for {digits}.")
+        try:
+            route = routing.find(Asked(account.id, digits, network=network))
+        except Unroutable:
+            raise SettingError(f"Account {system_id} has no price and no route for {digits}.") from None
         return Priced(route.price, account.currency, place, network, None)
 
     async def _accounts(self) -> tuple[Account, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.backlog import Backlog
@@ -72,6 +73,22 @@ class Reports:
     def cancel(self, message: Message, after: Callable[[], None] | None = None) -> None:
         """End a message that is not to be sent: as :meth:`end`."""
         self.end(message, REJECTED_NOT_SENT, MESSAGE_CANCELED, after)
+
+    async def cancel_all(self, messages: Sequence[Message]) -> None:
+        """End messages that are not to be sent, and wait until that is on disk."""
+        left = len(messages)
+        done: Deferred[None] = Deferred()
+
+        def one() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                done.callback(None)
+
+        for message in messages:
+            self.cancel(message, one)
+        if messages:
+            await done
 
     def end(
         self,

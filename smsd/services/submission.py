@@ -11,16 +11,23 @@ from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
 from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough, PackageExpired
+from smsd.services.checks import NOTHING, Checks
 from smsd.services.dispatch import Dispatch
+from smsd.services.flood import Flood
 from smsd.services.ids import MessageIds
 from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
 from smsd.services.routing import Routing, Unroutable
 from smsd.services.rules import Asked
+from smsd.services.sending_hours import SendingHours
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
+    NO_ERROR,
     PENDING_ACCEPTED,
+    PENDING_APPROVAL,
+    PENDING_TIME_VIOLATION,
     REJECTED_DESTINATION,
+    REJECTED_FLOODING_FILTER,
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_NOT_ENOUGH_CREDITS,
@@ -69,6 +76,8 @@ class Request(NamedTuple):
     """What its client's edge has found wrong with its id or its octets, as a status."""
     tracked: Tracked | None = None
     """What is to be counted of it, if anything."""
+    together: int = 1
+    """How many messages its client hands in with it, itself among them."""
 
 
 class Submission:
@@ -90,9 +99,15 @@ class Submission:
         charging: Charging,
         pushing: Pushing,
         networks: Networks,
+        checks: Checks,
+        flood: Flood,
+        hours: SendingHours,
         clock: IReactorTime,
     ) -> None:
         self._networks = networks
+        self._checks = checks
+        self._flood = flood
+        self._hours = hours
         self._routing = routing
         self._ids = ids
         self._journal = journal
@@ -126,11 +141,12 @@ class Submission:
         """
         message = self.fitted(self.checked(request))
         cost = self.reserve(message)
-        storing = Queueing(self._dispatch, self._backlog, self._charging, cost, submitter)
+        storing = Queueing(self._dispatch, self._backlog, self._charging, self._flood, cost, submitter)
         try:
             self._journal.accept(message, storing, cost, *changes_of(message, request.tracked))
         except Exception:
             self._charging.release(message.account_id, cost)
+            self.withdraw(message)
             raise
         return message
 
@@ -142,8 +158,10 @@ class Submission:
         else:
             self._journal.accept(refused, submitter)
 
-    def checked(self, request: Request) -> Message:
+    def checked(self, request: Request, *, part: bool = False) -> Message:
         """Return the message, or the part of one, that a request makes: routed, but not :meth:`fitted` yet.
+
+        The text of parts is looked at when they are joined: by :meth:`screened`.
 
         Raises:
             Refused: if something is wrong with it.
@@ -152,6 +170,7 @@ class Submission:
         number = e164(request.destination)
         source = sender(request.source)
         refusal = MESSAGE_ACCEPTED
+        found = NOTHING
         segments = 1
         route: Route | None = None
         if number is None:
@@ -161,8 +180,21 @@ class Submission:
         else:
             segments, refusal = _segments(request.content)
             refusal = request.refusal or refusal
+            if refusal == MESSAGE_ACCEPTED and request.account.id not in self._checks.unchecked:
+                content = None if part else request.content
+                found = self._checks.look(request.account.id, number, source, content, request.together)
+                if found.status != PENDING_APPROVAL:
+                    refusal = found.status
         network = self._networks.of(number) if number is not None else ""
         due_at = request.due_at if request.due_at is not None and request.due_at > now else now
+        expires_at = due_at + VALIDITY
+        if request.expires_at is not None and request.expires_at < expires_at:
+            expires_at = request.expires_at
+        status = PENDING_ACCEPTED if due_at > now else MESSAGE_ACCEPTED
+        if self._hours.of:
+            opens = self._hours.opens(request.account.id, due_at)
+            if opens > due_at:
+                due_at, status = opens, PENDING_TIME_VIOLATION
         if refusal == MESSAGE_ACCEPTED:
             try:
                 route = self._routing.find(
@@ -177,11 +209,8 @@ class Submission:
                         due_at > now,
                     )
                 )
-            except Unroutable as found:
-                route, refusal = found.route, found.status
-        expires_at = due_at + VALIDITY
-        if request.expires_at is not None and request.expires_at < expires_at:
-            expires_at = request.expires_at
+            except Unroutable as unroutable:
+                route, refusal = unroutable.route, unroutable.status
         message = Message(
             self._ids.next(),
             request.account.id,
@@ -198,7 +227,7 @@ class Submission:
             0,
             None,
             None,
-            PENDING_ACCEPTED if due_at > now else MESSAGE_ACCEPTED,
+            status,
             0,
             request.report,
             route.price if route is not None else "0",
@@ -212,7 +241,22 @@ class Submission:
             prices = self._charging.prices
             message.price = prices.of(request.account, message.destination, network, route.price)
         if refusal != MESSAGE_ACCEPTED:
-            raise self._refused(message, refusal)
+            raise self._refused(message, refusal, found.error)
+        if found is not NOTHING:
+            message.state, message.status = State.SCHEDULED, found.status
+        return message
+
+    def screened(self, message: Message) -> Message:
+        """Return a message that has been joined from parts, after a look at its text.
+
+        Raises:
+            Refused: if something is wrong with that.
+        """
+        found = self._checks.look_at_text(message.account_id, message.content)
+        if found.status == PENDING_APPROVAL:
+            message.state, message.status = State.SCHEDULED, found.status
+        elif found is not NOTHING:
+            raise self._refused(message, found.status, found.error)
         return message
 
     def fitted(self, message: Message) -> Message:
@@ -236,25 +280,34 @@ class Submission:
         """Set aside what a message costs, and return it.
 
         Raises:
-            Refused: if its account has not so much credit, or its package has ended.
+            Refused: if its account has not so much credit, its package has ended, or it sends too much to the
+                number.
         """
+        if self._flood.limits and not self._flood.take(message):
+            raise self._refused(message, REJECTED_FLOODING_FILTER)
         try:
             message.charged = self._charging.reserve(message.account_id, message.price, message.segments)
         except NotEnough:
+            self._flood.take_back(message)
             raise self._refused(message, REJECTED_NOT_ENOUGH_CREDITS) from None
         except PackageExpired:
+            self._flood.take_back(message)
             raise self._refused(message, REJECTED_PREPAID_PACKAGE_EXPIRED) from None
         return message.charged
 
-    def _refused(self, message: Message, status: int) -> Refused:
-        end_refused(message, status)
+    def withdraw(self, message: Message) -> None:
+        """Take note that a message that :meth:`reserve` has passed is not taken after all."""
+        self._flood.take_back(message)
+
+    def _refused(self, message: Message, status: int, error: int = NO_ERROR) -> Refused:
+        end_refused(message, status, error)
         return Refused(status, message)
 
 
-def end_refused(message: Message, status: int) -> None:
+def end_refused(message: Message, status: int, error: int = NO_ERROR) -> None:
     """Give a message that is not taken its final status; it costs nothing."""
-    message.state, message.status, message.done_at = State.FINAL, status, message.accepted_at
-    message.charged = 0
+    message.state, message.status, message.error = State.FINAL, status, error
+    message.done_at, message.charged = message.accepted_at, 0
 
 
 class Queueing(NamedTuple):
@@ -263,6 +316,7 @@ class Queueing(NamedTuple):
     dispatch: Dispatch
     backlog: Backlog
     charging: Charging
+    flood: Flood
     cost: int
     submitter: Submitter
 
@@ -276,11 +330,13 @@ class Queueing(NamedTuple):
     def not_stored(self, message: Message) -> None:
         """Pass the bad news on."""
         self.charging.release(message.account_id, self.cost)
+        self.flood.take_back(message)
         self.submitter.not_stored(message)
 
     def refused(self, message: Message) -> None:
         """Refuse what the account had no credit for any more when it came to disk."""
         self.charging.release(message.account_id, self.cost)
+        self.flood.take_back(message)
         end_refused(message, REJECTED_NOT_ENOUGH_CREDITS)
         self.submitter.refused(message)
 

@@ -84,6 +84,11 @@ def decode(body: bytes, data_coding: int, udh: bytes = b"") -> str:
             return body.decode(charset, "replace") if charset else body.hex().upper()
 
 
+def is_text(data_coding: int) -> bool:
+    """Tell whether :func:`decode` returns text, rather than hexadecimal digits."""
+    return alphabet(data_coding) is not Alphabet.BINARY or data_coding in _CHARACTER_SETS
+
+
 def recode(message: Encoded, supported: Container[Alphabet]) -> Encoded:
     """Return a message in a coding of these alphabets, for an operator who does not take them all.
 

@@ -19,17 +19,17 @@ from smsd.store.repetitions import CHANGES as CHANGES_OF_REPETITIONS
 
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
-    " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
-    " route_id, cost, charged, log_at, slot, status_group)"
+    " segments, accepted_at, due_at, expires_at, done_at, status, error, report, price, content, client_id,"
+    " network, route_id, cost, charged, log_at, slot, status_group)"
     " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
-    " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
+    " accepted_at, due_at, expires_at, done_at, status, error, report, price, content, client_id, network,"
     " route_id, cost, charged,"
     f" {LOG_AT}, {LOG_AT} / {SLOT}, CASE WHEN state < 4 THEN 1 ELSE {STATUS_GROUP} END"
     " FROM {rows} AS r WHERE true"
     " ON CONFLICT (id) DO NOTHING",
     "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
     " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8, "
-    " done_at float8, status smallint, report smallint, price text, content text,"
+    " done_at float8, status smallint, error int, report smallint, price text, content text,"
     " client_id text, network text, route_id bigint, cost text, charged bigint",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
@@ -41,9 +41,10 @@ FRAGMENT = Query(
     "message_id bigint, number int, body text",
 )
 GATHERED = Query(
-    "UPDATE message SET state = r.state, segments = r.segments, report = r.report, content = r.content,"
-    " charged = r.charged FROM {rows} AS r WHERE message.id = r.id AND message.state = 0",
-    "id bigint, state smallint, segments int, report smallint, content text, charged bigint",
+    "UPDATE message SET state = r.state, status = r.status, segments = r.segments, report = r.report,"
+    " content = r.content, charged = r.charged FROM {rows} AS r"
+    " WHERE message.id = r.id AND message.state = 0",
+    "id bigint, state smallint, status smallint, segments int, report smallint, content text, charged bigint",
 )
 FORGET_FRAGMENTS = Query(
     "DELETE FROM fragment WHERE message_id IN (SELECT id FROM {rows} AS r)",
@@ -82,6 +83,12 @@ MOVED = Query(
     " content text",
 )
 """Lets a queued message wait for another channel."""
+DEFERRED = Query(
+    "UPDATE message SET state = 1, status = 1, due_at = r.due_at FROM {rows} AS r"
+    " WHERE message.id = r.id AND message.state = 2",
+    "id bigint, due_at float8",
+)
+"""Lets a queued message wait for its account's hours."""
 HELD = Query(
     "UPDATE message SET state = 1, resumes_at = coalesce(message.resumes_at, message.due_at),"
     " due_at = message.expires_at FROM {rows} AS r WHERE message.id = r.id AND message.state = 2",
@@ -125,6 +132,7 @@ ORDER = (
     SENT,
     ENDED,
     POSTPONED,
+    DEFERRED,
     HELD,
     REIMBURSED,
     FINAL,
@@ -291,6 +299,7 @@ def accepted_row(message: Message) -> Row:
         message.expires_at,
         message.done_at,
         message.status,
+        message.error,
         message.report,
         message.price,
         encode_content(message),

@@ -21,6 +21,7 @@ from smsd.store.batch import (
     BEGUN,
     COMPANIONS,
     DEBIT,
+    DEFERRED,
     ENDED,
     FINAL,
     FORGET_FRAGMENTS,
@@ -155,7 +156,15 @@ class Journal:
         self.admit(whole.account_id, 1)
         if missing is not None:
             self._change(BEGUN, missing.id, accepted_row(missing), self._intake)
-        row = (whole.id, whole.state, whole.segments, whole.report, encode_content(whole), whole.charged)
+        row = (
+            whole.id,
+            whole.state,
+            whole.status,
+            whole.segments,
+            whole.report,
+            encode_content(whole),
+            whole.charged,
+        )
         self._change(GATHERED, whole.id, row, self._intake)
         self._change(FORGET_FRAGMENTS, whole.id, (whole.id,), self._intake)
         if cost:
@@ -209,6 +218,11 @@ class Journal:
         )
         self._change(MOVED, message.id, row)
         self._gathering.after.append((MOVED, message.id, after))
+
+    def deferred(self, message_id: int, due_at: float, after: Callable[[bool], None]) -> None:
+        """Store that a queued message is not to be sent before a time, when its account's hours begin."""
+        self._change(DEFERRED, message_id, (message_id, due_at))
+        self._gathering.after.append((DEFERRED, message_id, after))
 
     def held(self, message_id: int, after: Callable[[bool], None]) -> None:
         """Store that a queued message is not to be sent before its bulk is resumed."""

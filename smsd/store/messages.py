@@ -166,14 +166,16 @@ FETCH = Query(
     f" ORDER BY done_at LIMIT ?) RETURNING {COLUMNS}"
 )
 DUE = Query(
-    "UPDATE message SET state = 2 WHERE id IN"
-    " (SELECT id FROM message WHERE state < 2 AND state = 1 AND due_at <= ? ORDER BY due_at LIMIT ?)"
+    "UPDATE message SET state = 2, status = 0 WHERE id IN (SELECT id FROM message"
+    " WHERE state < 2 AND status < 27 AND state = 1 AND due_at <= ? ORDER BY due_at LIMIT ?)"
     " RETURNING channel_id, account_id, priority"
 )
 EXPIRED = Query(
     f"SELECT {COLUMNS} FROM message WHERE state < 4 AND expires_at <= ? ORDER BY expires_at LIMIT ?"
 )
-GATHERING = Query(f"SELECT {COLUMNS} FROM message WHERE state < 2 AND state = 0 ORDER BY due_at")
+GATHERING = Query(
+    f"SELECT {COLUMNS} FROM message WHERE state < 2 AND status < 27 AND state = 0 ORDER BY due_at"
+)
 FRAGMENTS = Query("SELECT message_id, number, body FROM fragment ORDER BY message_id, number")
 TAKEN = Query(
     f"SELECT s.operator_id, s.number, {_QUALIFIED} FROM {{rows}} AS r"
@@ -193,7 +195,9 @@ PARTS = Query(
 )
 BACKLOG = Query(
     "SELECT account_id, count(*) FROM message WHERE state = 2 GROUP BY account_id UNION ALL"
-    " SELECT account_id, count(*) FROM message WHERE state < 2 AND state = 1 GROUP BY account_id"
+    " SELECT account_id, count(*) FROM message WHERE state < 2 AND status < 27 AND state = 1"
+    " GROUP BY account_id UNION ALL"
+    " SELECT account_id, count(*) FROM message WHERE state < 2 AND status >= 27 GROUP BY account_id"
 )
 SET_ASIDE = Query(
     f"SELECT {COLUMNS} FROM message WHERE state = 4 AND report > 0 AND report = {int(Report.SET_ASIDE)}"

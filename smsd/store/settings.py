@@ -56,6 +56,13 @@ class Account(msgspec.Struct, frozen=True):
     currency: str
     package_until: int = 0
     refund: str = "unsent"
+    senders: str = "any"
+    destinations: str = "any"
+    repeat_after: int = 0
+    minute_limit: int = 0
+    hour_limit: int = 0
+    hours: str = ""
+    approval: str = ""
 
     def __repr__(self) -> str:
         return f"<Account {self.id} {self.system_id}>"

@@ -63,10 +63,12 @@ class Life:
     room = 1000
     outstanding = 0
 
-    def submit(self, **fields: Any) -> int:
+    def request(self, **fields: Any) -> Request:
         values: dict[str, Any] = {"report": int(Report.RECEIPT), "content": content()}
-        request = Request(self.rows.accounts[0], "smsd", "385911234567", **(values | fields))
-        return int(self.submission.submit(request, self).id)
+        return Request(self.rows.accounts[0], "smsd", "385911234567", **(values | fields))
+
+    def submit(self, **fields: Any) -> int:
+        return int(self.submission.submit(self.request(**fields), self).id)
 
     def stored(self, message: Message) -> None:
         self.stored_ids.append(message.id)

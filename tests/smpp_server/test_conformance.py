@@ -176,6 +176,14 @@ def uncovered(stack: Stack) -> Pdu:
     return stack.esme().submit()
 
 
+def flooding(stack: Stack) -> Pdu:
+    result(stack.administration.change_account("acme", minute_limit=1))
+    stack.wait(1)
+    esme = stack.esme()
+    esme.submit()
+    return esme.submit()
+
+
 def unrouted(stack: Stack) -> Pdu:
     result(stack.administration.remove_route(1))
     stack.wait(1)
@@ -238,6 +246,7 @@ CAUSES: dict[str, Callable[[Stack], Pdu]] = {
         )
     ),
     "ESME_RUNKNOWNERR": uncovered,
+    "ESME_RSUBMITFAIL": flooding,
     "network not covered": unrouted,
     "channel disabled": disabled,
 }

@@ -1,0 +1,23 @@
+"""When messages of each account may be sent."""
+
+from __future__ import annotations
+
+from smsd.services.hours import Hours, hours_of
+from smsd.store.settings import Rows
+
+
+class SendingHours:
+    """Knows the hours of each account."""
+
+    def __init__(self) -> None:
+        self.of: dict[int, Hours] = {}
+        """By account; of those that may be sent for at any time there is none."""
+
+    def apply(self, rows: Rows) -> None:
+        """Take over changed hours."""
+        self.of = {account.id: hours_of(account.hours) for account in rows.accounts if account.hours}
+
+    def opens(self, account_id: int, at: float) -> float:
+        """Return the first time from a time on at which an account's messages may be sent."""
+        found = self.of.get(account_id)
+        return at if found is None else found.opens(at)
