@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
 
-from smsd.http_api.answers import STATUS_ANSWERS, Sent, SentMessage, SentMessages
+from smsd.http_api.answers import Sent, SentMessage, SentMessages
 from smsd.http_api.content import binary_content, text_content
 from smsd.http_api.endpoints import PASSWORD, USERNAME, Parameter, Paths, gives, sends
 from smsd.http_api.errors import bad_request, unavailable
@@ -28,6 +28,7 @@ from smsd.http_api.requests import (
     Texts,
 )
 from smsd.http_api.shortening import TrackedText, check
+from smsd.http_api.translation import STATUS_ANSWERS
 from smsd.services.core import Core
 from smsd.services.repetitions import Claim
 from smsd.services.statuses import (
