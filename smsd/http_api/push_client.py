@@ -7,19 +7,19 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IConsumer
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from smsd.http_api.push_bodies import Outgoing, outgoing
-from smsd.http_api.push_connections import KEPT, Endpoints
-from smsd.http_api.push_failures import not_pushed, reason_of
+from smsd.http_api.push_connections import Connections, Endpoints
+from smsd.http_api.push_failures import cause, not_pushed, reason_of
 from smsd.services.accounts import Accounts
 from smsd.services.push_requests import NotPushed, Reach
 from smsd.store.pushes import Push
@@ -92,12 +92,9 @@ class PushClient:
         self._accounts = accounts
         self._reactor = reactor
         self._timeout = timeout
-        pool = HTTPConnectionPool(reactor)
-        pool.maxPersistentPerHost = connections
-        pool.cachedConnectionTimeout = KEPT
-        pool.retryAutomatically = False  # What the first attempt has done nobody knows.
-        self._pool = pool
-        self._agent = _PlainAnswers(Agent.usingEndpointFactory(reactor, Endpoints(reactor, private), pool))
+        self._pool = Connections(reactor, connections)
+        endpoints = Endpoints(reactor, private)
+        self._agent = _PlainAnswers(Agent.usingEndpointFactory(reactor, endpoints, self._pool))
 
     async def send(self, pushes: Sequence[Push]) -> None:
         """Send pushes in one request; raises ``NotPushed`` if the URL has not taken them."""
@@ -105,13 +102,13 @@ class PushClient:
         request = outgoing(pushes, account.currency if account is not None else "")
         try:
             code = await Deferred.fromCoroutine(self._follow(request)).addTimeout(
-                self._timeout, self._reactor
+                self._timeout, self._reactor, _too_late
             )
-        except TimeoutError:
-            raise NotPushed(f"There was no answer in {self._timeout:g} seconds.", Reach.URL) from None
         except (CancelledError, NotPushed):
             raise
         except Exception as error:
+            if isinstance(cause(error), CancelledError):
+                raise CancelledError from error
             raise not_pushed(error) from error
         if not 200 <= code < 300:
             raise NotPushed(f"The answer was HTTP status {code}.", Reach.REQUEST)
@@ -156,6 +153,10 @@ class PushClient:
             reactor=self._reactor,
         )
         return response
+
+
+def _too_late(_: object, seconds: float) -> int:
+    raise NotPushed(f"There was no answer in {seconds:g} seconds.", Reach.URL)
 
 
 class _Reading(Protocol):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.python.failure import Failure
-from twisted.web.client import URI, BrowserLikePolicyForHTTPS
+from twisted.web.client import (
+    URI,
+    BrowserLikePolicyForHTTPS,
+    HTTPConnectionPool,
+    RequestTransmissionFailed,
+    ResponseNeverReceived,
+)
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
@@ -67,9 +74,67 @@ class _Quiet:
 
     def __init__(self, endpoint: IStreamClientEndpoint) -> None:
         self._endpoint = endpoint
+        self.dialled = False
+        """Whether a connection was made, or tried."""
 
     def connect(self, protocolFactory: Any) -> Deferred[IProtocol]:
         """Connect."""
+        self.dialled = True
         protocolFactory.noisy = False
         connected: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
         return connected
+
+
+class Connections(HTTPConnectionPool):
+    """Connections that are kept between requests.
+
+    A server may close one at any time (RFC 9112, 9.5), and a request that is on its way then gets no answer:
+    it is made once more at once, on a new connection. What the first attempt has done nobody knows, so that
+    a push may come twice, as it may anyway.
+    """
+
+    retryAutomatically = False  # That would be for requests without a body alone.
+
+    def __init__(self, reactor: Any, most: int) -> None:
+        """Keep up to so many for a host."""
+        super().__init__(reactor)
+        self.maxPersistentPerHost = most
+        self.cachedConnectionTimeout = KEPT
+
+    def getConnection(self, key: Any, endpoint: Any) -> Deferred[Any]:
+        """Return a connection to make one request on."""
+        found: Deferred[Any] = super().getConnection(key, endpoint)
+        if endpoint.dialled:
+            return found.addCallback(_Line)
+        return found.addCallback(_Line, lambda: self._newConnection(key, endpoint).addCallback(_Line))
+
+
+class _Line:
+    """A connection while one request is made on it."""
+
+    def __init__(self, connection: Any, renewed: Callable[[], Deferred[_Line]] | None = None) -> None:
+        """Give what makes another connection if this one was used before."""
+        self._connection = connection
+        self._renewed = renewed
+
+    def request(self, request: Any) -> Deferred[Any]:
+        """Make a request."""
+        made: Deferred[Any] = self._connection.request(request)
+        return made.addCallbacks(
+            lambda response: self._answered(response, request), lambda failure: self._failed(failure, request)
+        )
+
+    def _answered(self, response: Any, request: Any) -> Any:
+        if response.version[1:] < (1, 1):
+            # Such a server closes the connection, now or a little later, without having to say so (9.3).
+            request.persistent = False
+            if self._connection.state == "QUIESCENT":  # There was nothing more to read.
+                self._connection.abort()
+        return response
+
+    def _failed(self, failure: Failure, request: Any) -> Any:
+        if self._renewed is None or not failure.check(RequestTransmissionFailed, ResponseNeverReceived):
+            return failure
+        if any(reason.check(CancelledError) for reason in getattr(failure.value, "reasons", ())):
+            return failure
+        return self._renewed().addCallback(lambda line: line.request(request))

@@ -21,7 +21,7 @@ def not_pushed(error: Exception) -> NotPushed:
     return NotPushed(reason_of(error), _reach(error))
 
 
-def _inner(error: Exception) -> Exception:
+def cause(error: Exception) -> Exception:
     """Return what twisted.web has wrapped, as it does with all that happens once there is a connection."""
     reasons = getattr(error, "reasons", None)
     inner = reasons[0].value if reasons else error
@@ -32,13 +32,13 @@ def _reach(error: Exception) -> Reach:
     """Return what else would fail."""
     if isinstance(error, ConnectError | DNSLookupError):
         return Reach.HOST
-    # A server closes a connection that was kept for long; or it breaks on just this request.
-    return Reach.REQUEST if isinstance(_inner(error), ConnectionLost | ConnectionDone) else Reach.URL
+    # It may break on just this request.
+    return Reach.REQUEST if isinstance(cause(error), ConnectionLost | ConnectionDone) else Reach.URL
 
 
 def reason_of(error: Exception) -> str:
     """Return what went wrong in words."""
-    inner = _inner(error)
+    inner = cause(error)
     if inner is not error:
         return reason_of(inner)
     if isinstance(error, ConnectionLost | ConnectionDone):
