@@ -37,6 +37,7 @@ from typing import NamedTuple
 import pytest
 
 from smsd.http_api import redirects
+from smsd.http_api.openapi import ERRORS
 from smsd.http_api.site import Limits
 from tests.http_api.client import Answer, Client, basic
 from tests.peers import Stack, result
@@ -222,6 +223,13 @@ def test_every_path_has_an_example_in_json_and_in_xml(stack: Stack) -> None:
                 ):
                     missing.append(f"{method.decode()} {path} in {media}")
     assert missing == []
+
+
+def test_the_table_of_errors_has_each_that_there_is() -> None:
+    table = re.findall(
+        r"^\| (\d{3}) \| `(\w+)` \|", (ROOT / "docs/http-api.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert table == [(str(error.code), error.word) for error in ERRORS.values()]
 
 
 SHOWN = (
