@@ -51,6 +51,27 @@ DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}")
 _fence = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+class Block(NamedTuple):
+    """What stands between two fences of a page."""
+
+    page: str
+    line: int
+    language: str
+    content: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks_of(page: str) -> list[Block]:
+    """Return the blocks of a page."""
+    text = (ROOT / page).read_text("utf-8")
+    return [
+        Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2])
+        for match in _fence.finditer(text)
+    ]
+
+
 def prepare(stack: Stack) -> None:
     """Add what the examples need."""
     result(stack.administration.add_account("demo", "demo"))
@@ -91,16 +112,19 @@ class Example(NamedTuple):
 
 def examples(page: str) -> Iterator[Example]:
     """Find the examples of a page."""
-    text = (ROOT / page).read_text("utf-8")
-    blocks = [(match.start(), match[1], match[2]) for match in _fence.finditer(text)]
-    for number, (start, language, content) in enumerate(blocks):
-        if language != "console" or not content.startswith("$ curl ") or HOST not in content:
+    blocks = blocks_of(page)
+    for number, block in enumerate(blocks):
+        if (
+            block.language != "console"
+            or not block.content.startswith("$ curl ")
+            or HOST not in block.content
+        ):
             continue
-        command, answer = split(content)
+        command, answer = split(block.content)
         form = "json" if answer.startswith("{") else "xml" if answer else ""
-        if not answer and number + 1 < len(blocks) and blocks[number + 1][1] in ("json", "xml", "http"):
-            _, form, answer = blocks[number + 1]
-        yield Example(page, text.count("\n", 0, start) + 1, *request(command), form, answer.strip())
+        if not answer and number + 1 < len(blocks) and blocks[number + 1].language in ("json", "xml", "http"):
+            _, _, form, answer = blocks[number + 1]
+        yield Example(page, block.line, *request(command), form, answer.strip())
 
 
 def split(content: str) -> tuple[str, str]:
