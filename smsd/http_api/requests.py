@@ -238,6 +238,8 @@ class FullDatas(msgspec.Struct, frozen=True):
 
     messages: Annotated[list[FullData], Meta(min_length=1)]
     bulkId: Id | None = None
+    tracking: Tracking | None = None
+    """Octets have no URLs: only ``SMS`` is tracked."""
 
 
 class BulkTime(msgspec.Struct, frozen=True):

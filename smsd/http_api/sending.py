@@ -27,7 +27,7 @@ from smsd.http_api.requests import (
     Text,
     Texts,
 )
-from smsd.http_api.shortening import TrackedText, check
+from smsd.http_api.shortening import TrackedOctets, TrackedText, check
 from smsd.http_api.translation import STATUS_ANSWERS
 from smsd.services.core import Core
 from smsd.services.repetitions import Claim
@@ -56,7 +56,7 @@ class Outgoing(NamedTuple):
     content: Content
     options: Options = PLAIN
     refusal: int = MESSAGE_ACCEPTED
-    tracked: TrackedText | None = None
+    tracked: TrackedText | TrackedOctets | None = None
     """Makes what each destination gets in place of ``content``, if clicks or conversions are counted."""
 
 
@@ -183,7 +183,11 @@ class Sending:
 
     async def binary_advanced(self, account: Account, query: Query, body: FullDatas) -> SentMessages:
         """Send octets with everything that can be said of them."""
-        return await self._several(account, query, _binaries(body.messages), body.bulkId)
+        messages = _binaries(body.messages)
+        tracking = body.tracking
+        if tracking is not None and tracking.track is not None:
+            messages = [one._replace(tracked=TrackedOctets(one.content, tracking)) for one in messages]
+        return await self._several(account, query, messages, body.bulkId)
 
     def _full_text(self, body: FullTexts, number: int) -> Outgoing:
         """Return a message of a request.
