@@ -30,6 +30,8 @@ class SessionProtocol(Protocol, ABC):
         self.reading = True
         self.closing_at: float | None = None
         self._flushing = False
+        self._heard = False
+        """Whether the peer has said anything."""
 
     @abstractmethod
     def act(self, events: list[Event], now: float) -> None:
@@ -38,10 +40,14 @@ class SessionProtocol(Protocol, ABC):
     def connectionMade(self) -> None:
         """Begin."""
         self.transport.setTcpNoDelay(True)
-        self.transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
         """Hand the session what arrived."""
+        if not self._heard:
+            self._heard = True
+            if self.closing_at is None:
+                # Not before: what is written during a TLS handshake waits for what is read of that.
+                self.transport.registerProducer(self, True)
         now = self.clock.seconds()
         self.act(self.session.receive(data, now), now)
         self.flush()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.testing import MemoryReactorClock
@@ -70,6 +71,20 @@ def test_a_node_says_where_it_listens(tmp_path: Path, text: str, said: str) -> N
     node = makeService(options(tmp_path, text), MemoryReactorClock())
     assert isinstance(node, Node)
     assert _listeners(node.config) == said
+
+
+def test_the_log_names_ports_by_what_they_serve(tmp_path: Path) -> None:
+    reactor = MemoryReactorClock()
+    text = 'smpp.listen = ["tcp:8888", "ssl:8887"]\nhttp.listen = ["tcp:8080"]\n'
+    text += 'links = {url = "https://s.test/", listen = ["haproxy:tcp:8081"]}\n'
+    node = makeService(options(tmp_path, text), reactor)
+    assert isinstance(node, Node)
+    for service in node.services:
+        if isinstance(service, StreamServerEndpointService):
+            service.privilegedStartService()
+    factories: list[Any] = [factory for _, factory, *_ in reactor.tcpServers]
+    names = [factory.logPrefix() for factory in factories]
+    assert names == ["SMPP", "SMPP (TLS)", "HTTP", "Short links (PROXY)"]
 
 
 def test_what_http_puts_up_with_is_what_the_configuration_says(tmp_path: Path) -> None:

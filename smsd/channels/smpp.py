@@ -244,6 +244,9 @@ class _Dialling:
         self._channel = channel
         self._endpoint = endpoint
 
+    def __repr__(self) -> str:
+        return f"channel {self._channel.name}"
+
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
         return self._endpoint.connect(factory).addErrback(self._failed)
 

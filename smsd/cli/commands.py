@@ -24,7 +24,7 @@ from smsd.cli.routes import route
 @click.version_option(package_name="smsd")
 @click.pass_context
 def main(context: click.Context, config: str | None) -> None:
-    """List and change the accounts, channels, routes, numbers, networks, prices, lists and bulks of smsd."""
+    """List and change the settings of smsd, and what waits in it. A running node follows at once."""
     context.obj = config
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import click
+from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.work import run, table
+from smsd.cli.work import run, run_on, table
 from smsd.services.administration import Administration
+from smsd.services.push_administration import PushAdministration
 from smsd.services.push_requests import shown
+from smsd.store.engine import Engine
 
 SHOWN = 1000
 """How many URLs are listed."""
+_number = re.compile(r"[0-9]{1,18}", re.ASCII).fullmatch
 _moment = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
@@ -47,15 +52,17 @@ def push_list(config: str | None) -> None:
 
 
 @push.command("again")
-@click.argument("ids", metavar="MESSAGE...", type=int, nargs=-1)
-@click.option("--account", help="All messages that this account has handed in …")
-@click.option("--since", type=_moment, help="… since then, in UTC.")
+@click.argument("ids", metavar="[MESSAGE]...", nargs=-1)
+@click.option("--account", help="The account whose messages these are; they may have its own ids, then.")
+@click.option("--bulk", "bulks", metavar="BULK", multiple=True, help="All messages of the account's bulk …")
+@click.option("--since", type=_moment, help="… or all that it has handed in since then, in UTC.")
 @click.option("--until", type=_moment, help="… until then, in UTC (default: now).")
 @click.pass_obj
 def push_again(
     config: str | None,
-    ids: tuple[int, ...],
+    ids: tuple[str, ...],
     account: str | None,
+    bulks: tuple[str, ...],
     since: datetime | None,
     until: datetime | None,
 ) -> None:
@@ -63,18 +70,27 @@ def push_again(
 
     A report goes to its message's notifyUrl, a received message to its number's URL as it is now.
     """
-    if bool(ids) == bool(account) or bool(account) != bool(since) or (until and not account):
-        raise click.UsageError("Name messages, or say --account and --since.")
+    named = sum(map(bool, (ids, bulks, since)))
+    if named != 1 or (until and not since) or (account is None and not ids):
+        raise click.UsageError("Name messages; or say --account, and name messages, --bulk or --since.")
+    numbers = [int(one) for one in ids if _number(one)]
+    if account is None and len(numbers) < len(ids):
+        raise click.UsageError("smsd's own ids are numbers; whose other ids are meant, --account says.")
 
-    async def work(administration: Administration) -> None:
-        if account is not None and since is not None:
+    async def work(database: Engine, _: IReactorTime) -> None:
+        administration, pushes = Administration(database), PushAdministration(database)
+        if account is None:
+            count = await administration.push_again(numbers)
+        elif since is not None:
             end = until or datetime.now(UTC)
             count = await administration.push_again_since(account, _seconds(since), _seconds(end))
+        elif bulks:
+            count = sum([await pushes.again_of_bulk(account, one) for one in bulks])
         else:
-            count = await administration.push_again(ids)
+            count = await pushes.again(account, ids)
         click.echo(f"Sent once more: {count}.")
 
-    run(config, work)
+    run_on(config, work)
 
 
 def _seconds(moment: datetime) -> float:

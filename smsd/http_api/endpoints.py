@@ -21,8 +21,8 @@ class Parameter(NamedTuple):
     kind: Literal["text", "texts", "number", "date"]
     meaning: str
     required: bool = False
-    bounds: tuple[int, int] | None = None
-    """The least and the greatest number."""
+    least: int | None = None
+    """The least number."""
     header: bool = False
 
 
@@ -70,8 +70,8 @@ Paths = Mapping[str, Path]
 LIMIT = Parameter(
     "limit",
     "number",
-    f"How many results at most: {RESULTS}, up to {MOST_RESULTS}.",
-    bounds=(1, MOST_RESULTS),
+    f"How many results at most, by default {RESULTS}; more than {MOST_RESULTS} is taken as {MOST_RESULTS}.",
+    least=1,
 )
 BULK_IDS = Parameter("bulkId", "texts", "Only of these bulks.")
 MESSAGE_IDS = Parameter("messageId", "texts", "Only of messages with these ids.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from ast import literal_eval
 
 import msgspec
 
 from smsd.http_api.answers import ErrorAnswer, RequestError, ServiceException
+from smsd.http_api.requests import expected
 from smsd.services.backlog import OverRate, QueueFull
 from smsd.services.repetitions import OtherRequest
 from smsd.store.engine import StoreUnavailable
@@ -166,4 +168,7 @@ def invalid(error: msgspec.DecodeError) -> ApiError:
     missing = re.fullmatch(r"Object missing required field `(\w+)`", reason)
     if missing:
         place, reason = f"{place}.{missing[1]}".lstrip("."), "This field is required."
+    pattern = re.fullmatch(r"Expected `str` matching regex (.+)", reason)
+    if pattern:
+        reason = expected(literal_eval(pattern[1]))
     return bad_request(f"[{place or 'body'} : {reason}]")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from smsd.http_api.answers import LogEntries, ReceivedEntries, log_entry_of, received_entry_of
+from smsd.http_api.answers import LogEntries, ReceivedEntries
 from smsd.http_api.endpoints import BULK_IDS, LIMIT, MESSAGE_IDS, Parameter, Paths, gives
 from smsd.http_api.errors import bad_request
 from smsd.http_api.queries import VALUES, Query
+from smsd.http_api.translation import log_entry_of, received_entry_of
 from smsd.numbering.addresses import destination, number, sender
 from smsd.services.core import Core
 from smsd.services.logs import GROUPS

@@ -65,7 +65,7 @@ messages is answered with 200 even if some of them are refused: each has a statu
 _MEDIA_TYPES = " or ".join(FORMATS)
 _ERRORS: tuple[tuple[ApiError, str], ...] = (
     (
-        bad_request("[limit : Expected a number from 1 to 1000.]"),
+        bad_request("[limit : Expected a number, at least 1.]"),
         "The body, a field of it or a parameter is not what it should be; the text names it.",
     ),
     (unauthorized(), "The authorization is missing or wrong, or the account is disabled."),
@@ -258,10 +258,8 @@ def _parameter_object(parameter: Parameter, in_path: list[str]) -> dict[str, Any
 def _parameter_schema(parameter: Parameter) -> dict[str, Any]:
     match parameter.kind:
         case "number":
-            bounds = parameter.bounds
-            return {"type": "integer"} | (
-                {"minimum": bounds[0], "maximum": bounds[1]} if bounds is not None else {}
-            )
+            least = parameter.least
+            return {"type": "integer"} | ({"minimum": least} if least is not None else {})
         case "texts":
             return {"type": "array", "items": {"type": "string"}}
         case "date":

@@ -7,18 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from smsd.http_api.answers import (
-    Clicks,
-    Inbox,
-    PushedReports,
-    Report,
-    click_of,
-    inbox_message_of,
-    intermediate_report_of,
-    report_of,
-)
+from smsd.http_api.answers import Clicks, Inbox, PushedReports, Report
 from smsd.http_api.endpoints import Pushed
 from smsd.http_api.formats import JSON, XML
+from smsd.http_api.translation import click_of, inbox_message_of, intermediate_report_of, report_of
 from smsd.services.push_urls import expanded
 from smsd.store.links import Click
 from smsd.store.messages import Message

@@ -42,17 +42,18 @@ class Query:
         return [value.strip() for value in given.split(",") if value.strip()][:VALUES]
 
     def limit(self) -> int:
-        """Return how many results are wanted.
+        """Return how many results are wanted, at most as many as an answer has.
 
         Raises:
-            ApiError: if that is no number.
+            ApiError: if that is no number, or 0.
         """
         value = self.text("limit").strip()
         if not value:
             return RESULTS
-        if not re.fullmatch(r"[0-9]{1,9}", value) or not int(value):
-            raise bad_request(f"[limit : Expected a number from 1 to {MOST_RESULTS}.]")
-        return min(int(value), MOST_RESULTS)
+        digits = value.lstrip("0")
+        if not re.fullmatch(r"[0-9]+", digits):
+            raise bad_request("[limit : Expected a number, at least 1.]")
+        return min(int(digits[:9]), MOST_RESULTS)
 
     def date(self, name: str) -> float | None:
         """Return the time of a date, ``None`` if it is absent.

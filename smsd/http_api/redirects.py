@@ -86,4 +86,4 @@ def _finish(request: Request, code: int) -> None:
 
 def site(links: Links, limits: Limits, clock: IReactorTime) -> ApiSite:
     """Return the site that serves short links; it puts up with what the API does, but for bodies."""
-    return ApiSite(Redirects(links), replace(limits, body=BODY), clock)
+    return ApiSite(Redirects(links), replace(limits, body=BODY), clock, "Short links")

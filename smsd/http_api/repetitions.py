@@ -14,9 +14,10 @@ import msgspec
 from msgspec import UNSET
 from twisted.web.http import Request
 
-from smsd.http_api.answers import STATUS_ANSWERS, Sent, SentMessage, SentMessages
+from smsd.http_api.answers import Sent, SentMessage, SentMessages
 from smsd.http_api.endpoints import PASSWORD, USERNAME
 from smsd.http_api.errors import bad_request
+from smsd.http_api.translation import STATUS_ANSWERS
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from smsd.http_api.answers import Inbox, Reports, inbox_message_of, report_of
+from smsd.http_api.answers import Inbox, Reports
 from smsd.http_api.endpoints import BULK_IDS, LIMIT, MESSAGE_IDS, Paths, gives
 from smsd.http_api.queries import Query
+from smsd.http_api.translation import inbox_message_of, report_of
 from smsd.services.core import Core
 from smsd.store.settings import Account
 

@@ -15,12 +15,29 @@ from smsd.http_api.dates import read_date
 from smsd.services.push_urls import checked
 from smsd.store.messages import Notify
 
-Id = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f,]*$")]
+_ID = r"^[^\x00-\x1f,]*$"
+Id = Annotated[str, Meta(max_length=100, pattern=_ID)]
 """An id that a client gives: queries separate several by commas."""
 Octet = Annotated[int, Meta(ge=0, le=255)]
 LANGUAGES = "TR|ES|PT"
 CONTENT_TYPES = "application/json|application/xml"
 TRANSLITERATIONS = "TURKISH|GREEK|CYRILLIC|CENTRAL_EUROPEAN|NON_UNICODE"
+
+_words = re.compile(r"\^\(([\w/]+(?:\|[\w/]+)*)\)\$").fullmatch
+"""Matches a pattern that only names words."""
+
+
+def words_of(pattern: str) -> list[str]:
+    """Return the words of a pattern that only names words; none of any other one."""
+    found = _words(pattern)
+    return found[1].split("|") if found is not None else []
+
+
+def expected(pattern: str) -> str:
+    """Return what a pattern of a field lets a text be, as a client is told."""
+    if pattern == _ID:
+        return "Expected a text without commas and control characters."
+    return f"Expected one of {', '.join(words_of(pattern))}."
 
 
 class Moment:
@@ -221,6 +238,8 @@ class FullDatas(msgspec.Struct, frozen=True):
 
     messages: Annotated[list[FullData], Meta(min_length=1)]
     bulkId: Id | None = None
+    tracking: Tracking | None = None
+    """Octets have no URLs: only ``SMS`` is tracked."""
 
 
 class BulkTime(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args, get_type_hints
 
@@ -10,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, inspect
 
 from smsd.http_api.docstrings import field_docstrings
-from smsd.http_api.requests import Moment, Octets, Url
+from smsd.http_api.requests import Moment, Octets, Url, words_of
 from smsd.http_api.vocabulary import term
 from smsd.http_api.xml import ITEMS
 from smsd.services.push_urls import MOST
@@ -28,8 +27,6 @@ _TYPES: Mapping[Any, Schema] = {
     Url: {"type": "string", "pattern": "^[hH][tT][tT][pP][sS]?://[!-~]+$", "maxLength": MOST},
 }
 """The types that JSON doesn't have; all others of these are read from a text."""
-_words = re.compile(r"\^\(([\w/]+(?:\|[\w/]+)*)\)\$").fullmatch
-"""Matches a pattern that only names words."""
 
 
 class Schemas:
@@ -83,8 +80,8 @@ def _value(kind: inspect.Type) -> Any:
             return 0.5
         case inspect.LiteralType():
             return kind.values[0]
-        case inspect.StrType() if words := _words(kind.pattern or ""):
-            return words[1].split("|")[0]
+        case inspect.StrType() if words := words_of(kind.pattern or ""):
+            return words[0]
     return "…"
 
 
@@ -136,9 +133,9 @@ def _plain(schema: Any) -> Any:
             made |= made.pop("anyOf")[0]
     if made.get("default", UNSET) in (None, "", []):
         del made["default"]
-    if words := _words(str(made.get("pattern", ""))):
+    if words := words_of(str(made.get("pattern", ""))):
         del made["pattern"]
-        made["enum"] = words[1].split("|")
+        made["enum"] = words
     if isinstance(made.get("description"), str):
         made["description"] = as_markdown(made["description"])
     return made

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
 
-from smsd.http_api.answers import STATUS_ANSWERS, Sent, SentMessage, SentMessages, shown_id
+from smsd.http_api.answers import Sent, SentMessage, SentMessages
 from smsd.http_api.content import binary_content, text_content
 from smsd.http_api.endpoints import PASSWORD, USERNAME, Parameter, Paths, gives, sends
 from smsd.http_api.errors import bad_request, unavailable
@@ -28,7 +28,8 @@ from smsd.http_api.requests import (
     Text,
     Texts,
 )
-from smsd.http_api.shortening import TrackedText, check
+from smsd.http_api.shortening import TrackedOctets, TrackedText, check
+from smsd.http_api.translation import STATUS_ANSWERS, shown_id
 from smsd.services.core import Core
 from smsd.services.repetitions import Claim
 from smsd.services.statuses import (
@@ -58,7 +59,7 @@ class Outgoing(NamedTuple):
     content: Content
     options: Options = PLAIN
     refusal: int = MESSAGE_ACCEPTED
-    tracked: TrackedText | None = None
+    tracked: TrackedText | TrackedOctets | None = None
     """Makes what each destination gets in place of ``content``, if clicks or conversions are counted."""
 
 
@@ -191,7 +192,11 @@ class Sending:
 
     async def binary_advanced(self, account: Account, query: Query, body: FullDatas) -> SentMessages:
         """Send octets with everything that can be said of them."""
-        return await self._several(account, query, _binaries(body.messages), body.bulkId)
+        messages = _binaries(body.messages)
+        tracking = body.tracking
+        if tracking is not None and tracking.track is not None:
+            messages = [one._replace(tracked=TrackedOctets(one.content, tracking)) for one in messages]
+        return await self._several(account, query, messages, body.bulkId)
 
     def _full_text(self, body: FullTexts, number: int) -> Outgoing:
         """Return a message of a request.

@@ -1,4 +1,4 @@
-"""How the texts of tracked messages are made: each with short links of its own in place of its URLs."""
+"""How tracked messages are made: each text with short links of its own in place of its URLs."""
 
 from __future__ import annotations
 
@@ -43,6 +43,22 @@ class TrackedText:
         content = text_content(self._sender, text, self._options)
         content.tracked = True
         return content
+
+
+class TrackedOctets:
+    """The same for octets, which are sent as they are."""
+
+    def __init__(self, content: Content, tracking: Tracking) -> None:
+        """Raise an ``ApiError`` if links are to be made short: nobody knows where octets have any."""
+        if tracking.track == URL:
+            raise bad_request("[tracking.track : Octets have no URLs to be made short: only SMS is tracked.]")
+        content.tracked = True
+        self._content = content
+        self._tracked = Tracked(SMS, tracking.processKey, tracking.type)
+
+    def next(self) -> tuple[Content, Tracked]:
+        """Return what another destination gets."""
+        return self._content, self._tracked
 
 
 def check(text: str, tracking: Tracking, links: Links, field: str) -> None:

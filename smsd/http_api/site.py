@@ -53,13 +53,14 @@ class ApiSite(Site):
     displayTracebacks = False
     noisy = False
 
-    def __init__(self, resource: IResource, limits: Limits, clock: IReactorTime) -> None:
+    def __init__(self, resource: IResource, limits: Limits, clock: IReactorTime, name: str = "HTTP") -> None:
         # A form is a body like any other. Time-outs are the connections' own.
         super().__init__(
             resource, requestFactory=Incoming, timeout=None, parsePOSTFormSubmission=False, reactor=clock
         )
         self.limits = limits
         self.clock = clock
+        self._name = name
         self.ending = False
         """Whether the node stops: connections close with their next answers."""
         self._connections: set[Connection] = set()
@@ -67,6 +68,10 @@ class ApiSite(Site):
         self._of_address: Counter[str] = Counter()
         self._held = 0
         self._emptied: Deferred[None] | None = None
+
+    def logPrefix(self) -> str:
+        """Return what the log calls its ports."""
+        return self._name
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:  # type: ignore[override]
         """Take a connection; if there are too many, one that waits for a request has to go."""

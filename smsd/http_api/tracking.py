@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from smsd.http_api.answers import Clicks, Conversion, Rates, click_of, rate_of
+from smsd.http_api.answers import Clicks, Conversion, Rates
 from smsd.http_api.endpoints import BULK_IDS, LIMIT, MESSAGE_IDS, Endpoint, Parameter, Path, Paths, gives
 from smsd.http_api.errors import bad_request, unknown
 from smsd.http_api.queries import Query
+from smsd.http_api.translation import click_of, rate_of
 from smsd.services.core import Core
 from smsd.services.links import UnknownMessage
 from smsd.store.links import MOST_COUNTED, TooManyMessages, Which

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from smsd.http_api.answers import ERROR_ANSWERS, STATUS_ANSWERS
+from smsd.http_api.translation import ERROR_ANSWERS, STATUS_ANSWERS
 from smsd.services.statuses import DELIVERED_TO_HANDSET, MESSAGE_ACCEPTED
 
 NO_ERROR = 0

@@ -141,6 +141,10 @@ class ProxiedFactory(WrappingFactory):
 
     noisy = False
 
+    def logPrefix(self) -> str:
+        """Return what the log calls its ports."""
+        return f"{self.wrappedFactory.logPrefix()} (PROXY)"
+
     def buildProtocol(self, addr: IAddress | None) -> ProxiedProtocol | None:  # type: ignore[override]
         """Return the protocol of a new connection, or ``None`` if the factory wants no more."""
         wrapped = self.wrappedFactory.buildProtocol(addr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -13,6 +13,7 @@ from smsd.services.columns import (
     account_columns,
     amount_of,
     channel_columns,
+    check_push,
     check_route,
     identity,
     named,
@@ -22,7 +23,7 @@ from smsd.services.columns import (
 )
 from smsd.services.ids import first_of
 from smsd.services.networks import MOST as MOST_NETWORKS
-from smsd.services.numbers import INBOX, PUSH, Numbers
+from smsd.services.numbers import INBOX, Numbers
 from smsd.services.push_urls import push_of
 from smsd.services.routing import ALPHABETS
 from smsd.services.rules import SEND
@@ -268,7 +269,7 @@ class Administration:
         row = number_columns(
             {"number": number, "keyword": keyword, "delivery": delivery, "url": url, "method": method}
         )
-        _has_url(row)
+        check_push(row)
         row["account_id"] = (await self.account(account)).id
         await self._insert("number", row, f"a number {named(row['number'], row['keyword'])}")
 
@@ -278,7 +279,7 @@ class Administration:
         """Change whose a number is, or its delivery; raises as :meth:`add_number`."""
         found = await self.number(number, keyword)
         row = number_columns(columns)
-        _has_url({"delivery": found.delivery, "url": found.url} | row)
+        check_push({"delivery": found.delivery, "url": found.url, "method": found.method} | row)
         if account is not None:
             row["account_id"] = (await self.account(account)).id
         if row:
@@ -375,9 +376,3 @@ class Administration:
             await self._tables.delete(table, number)
         except StoreRefused as error:
             raise SettingError(f"{otherwise}.") from error
-
-
-def _has_url(number: Mapping[str, Value]) -> None:
-    """See to it that a number whose messages are pushed says where to; raises as :meth:`add_number`."""
-    if number["delivery"] == PUSH and not number["url"]:
-        raise SettingError("A number whose delivery is push needs a URL.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
@@ -14,8 +14,8 @@ from smsd.services.charging import MICROS, REFUNDS
 from smsd.services.checks import ANY, WHICH, approval
 from smsd.services.currencies import CURRENCIES
 from smsd.services.hours import hours_of
-from smsd.services.numbers import DELIVERIES, keyword_of
-from smsd.services.push_urls import METHODS, checked
+from smsd.services.numbers import DELIVERIES, PUSH, keyword_of
+from smsd.services.push_urls import METHODS, carries_text, checked
 from smsd.services.routing import ALPHABETS, MODES
 from smsd.services.rules import ACTIONS, SEND, TYPES
 from smsd.store.settings import Route, Value
@@ -235,6 +235,24 @@ def number_columns(columns: dict[str, Value]) -> dict[str, Value]:
         except ValueError as error:
             raise SettingError(f"{error}: not {row['url']!r}.") from None
     return row
+
+
+def check_push(number: Mapping[str, Value]) -> None:
+    """See to it that a number whose messages are pushed says where to, so that they get there.
+
+    Raises:
+        SettingError: if it doesn't.
+    """
+    if number["delivery"] != PUSH:
+        return
+    url, method = str(number["url"]), str(number["method"])
+    if not url:
+        raise SettingError("A number whose delivery is push needs a URL.")
+    if not carries_text(method, url):
+        wanted = "%text% or %bin%" + ("" if method == "GET" else ", or output=json or output=xml")
+        raise SettingError(
+            f"With {method} a URL needs {wanted}: else nothing of what subscribers write is sent to {url!r}."
+        )
 
 
 def network_columns(columns: dict[str, Value]) -> dict[str, Value]:

@@ -58,6 +58,13 @@ def has_placeholders(url: str) -> bool:
     return _placeholder.search(url) is not None
 
 
+def carries_text(method: str, url: str) -> bool:
+    """Tell whether what is sent to a number's URL has the text, or its octets."""
+    form, url = form_of(method, url)
+    named = {name.lower() for name in _placeholder.findall(url)}
+    return form in (Form.JSON, Form.XML) or not named.isdisjoint(("text", "bin"))
+
+
 def form_of(method: str, url: str) -> tuple[Form, str]:
     """Return how messages are sent to a number's URL, and that URL without its ``output=``."""
     place, _, query = url.partition("?")

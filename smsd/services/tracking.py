@@ -195,13 +195,18 @@ class Tracking:
         if message.ended is None:
             message.ended = {}
         message.ended[number] = outcome
-        self._journal.ended(*key, status, error, lambda _: acknowledge())
         delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]
-        if status != DELIVERED_TO_HANDSET or len(delivered) == message.segments:
-            self._reports.end(message, status, error, lambda: self._ended(message.id))
+        if status == DELIVERED_TO_HANDSET and len(delivered) < message.segments:
+            self._journal.ended(*key, status, error, lambda _: acknowledge())
+            return
 
-    def _ended(self, message_id: int) -> None:
-        self._ending.pop(message_id, None)
+        def ended() -> None:
+            self._ending.pop(message.id, None)
+            acknowledge()
+
+        # Not acknowledged before the message's own end is on disk, which a repetition then brings again.
+        self._journal.ended(*key, status, error, _nothing)
+        self._reports.end(message, status, error, ended)
 
     def _one(self, message: Message) -> Message:
         """Return the one object on which all receipts of a message of several segments are counted.
@@ -214,3 +219,7 @@ class Tracking:
         if len(self._ending) > FRESH:
             del self._ending[next(iter(self._ending))]
         return one
+
+
+def _nothing(_: bool) -> None:
+    """Wait for nothing: what follows is stored with it or after it."""

@@ -49,6 +49,10 @@ class Listener(Factory):
         self._emptied: Deferred[None] | None = None
         self._bound: dict[int, set[Connection]] = {}
 
+    def logPrefix(self) -> str:
+        """Return what the log calls its ports."""
+        return "SMPP"
+
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         """Take a connection, unless there are too many; of too many unbound ones the oldest has to go."""
         if len(self._connections) >= self.limits.connections:

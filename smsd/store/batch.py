@@ -10,10 +10,12 @@ import msgspec
 from smsd.store import credit
 from smsd.store.engine import Call, Query, Row
 from smsd.store.links import CHANGES as CHANGES_OF_TRACKED
-from smsd.store.links import LINK, TRACKED, UNTRACKED
+from smsd.store.links import CLICK, COUNTED, DELIVERED, LINK, TRACKED, UNTRACKED
 from smsd.store.logs import LOG_AT, SLOT, STATUS_GROUP
 from smsd.store.messages import Message
 from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
+from smsd.store.pushes import GIVEN_UP, LATER, MAY_FETCH, MAY_FETCH_RECEIVED, PUSH, PUSHED
+from smsd.store.received import ARRIVED, CLAIMED, TAKEN, WHOLE
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
 from smsd.store.repetitions import CHANGES as CHANGES_OF_REPETITIONS
 
@@ -148,8 +150,21 @@ ORDER = (
 COMPANIONS = (DEBIT, TRACKED, LINK)
 """What goes with a new message, is stored with it and refused with it: its id begins their keys."""
 
-ALONG = {query: (ACCEPT, GATHERED) for query in COMPANIONS} | {REIMBURSED: (FINAL,)}
-"""What goes along with another change of the same message, and is none of its own."""
+ALONG: dict[Query, tuple[Query, ...]] = {
+    **dict.fromkeys(COMPANIONS, (ACCEPT, GATHERED)),
+    FORGET_FRAGMENTS: (GATHERED, FINAL),
+    REIMBURSED: (FINAL,),
+    DELIVERED: (FINAL,),
+    COUNTED: (CLICK,),
+    CLAIMED: (WHOLE,),
+    PUSH: (ACCEPT, FINAL, ARRIVED, WHOLE, CLICK),
+    PUSHED: (REPORTED, GIVEN_UP, TAKEN, MAY_FETCH_RECEIVED),
+    LATER: (MAY_FETCH, MAY_FETCH_RECEIVED),
+}
+"""What goes along with another change of the same thing, so that neither is on disk without the other.
+
+Where a batch has no such change, it is a change of its own.
+"""
 
 CHARGES = frozenset({DEBIT, REFUND, REIMBURSED})
 """What changes balances."""
@@ -180,8 +195,11 @@ class Batch:
         """Who waits for which change, what of, and whose share of the room it takes."""
         self.after: list[tuple[Query, Hashable, Callable[[bool], None]]] = []
 
+    def __bool__(self) -> bool:
+        return any(self.changes.values())
+
     def __len__(self) -> int:
-        return sum(len(rows) for query, rows in self.changes.items() if query not in ALONG)
+        return len(self._own())
 
     def calls(self, now: float) -> list[Call]:
         """Return the batch as the calls of one transaction, which is made at this time."""
@@ -254,15 +272,15 @@ class Batch:
     def halves(self) -> tuple[Batch, Batch]:
         """Divide the batch."""
         first, second = Batch(), Batch()
-        changes = [(query, key) for query in ORDER if query not in ALONG for key in self.changes[query]]
-        for position, (query, key) in enumerate(changes):
-            half = first if position < len(changes) // 2 else second
+        own = self._own()
+        for position, (query, key) in enumerate(own):
+            half = first if position < len(own) // 2 else second
             half.changes[query][key] = self.changes[query][key]
         for query, others in ALONG.items():
             for key, row in self.changes[query].items():
-                message_id = key[0] if isinstance(key, tuple) else key
-                half = first if any(message_id in first.changes[other] for other in others) else second
-                half.changes[query][key] = row
+                if _goes_along(self, query, key):
+                    half = first if any(_thing(key) in first.changes[other] for other in others) else second
+                    half.changes[query][key] = row
         for half in (first, second):
             half.waiting = [entry for entry in self.waiting if entry[1] in half.changes[entry[0]]]
         for entry in self.after:
@@ -272,6 +290,15 @@ class Batch:
             half.after.append(entry)
         return first, second
 
+    def _own(self) -> list[tuple[Query, Hashable]]:
+        """Return the changes that go along with no others."""
+        return [
+            (query, key)
+            for query in ORDER
+            for key in self.changes[query]
+            if not _goes_along(self, query, key)
+        ]
+
     def remove(self, part: Batch) -> None:
         """Take out what a part of this batch holds."""
         for query, rows in part.changes.items():
@@ -280,6 +307,15 @@ class Batch:
         self.waiting = [entry for entry in self.waiting if entry[1] in self.changes[entry[0]]]
         taken = {id(entry) for entry in part.after}
         self.after = [entry for entry in self.after if id(entry) not in taken]
+
+
+def _thing(key: Hashable) -> Hashable:
+    """Return what a change is of: keys that say more begin with it."""
+    return key[0] if isinstance(key, tuple) else key
+
+
+def _goes_along(batch: Batch, query: Query, key: Hashable) -> bool:
+    return any(_thing(key) in batch.changes[other] for other in ALONG.get(query, ()))
 
 
 def accepted_row(message: Message) -> Row:

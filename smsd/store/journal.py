@@ -325,7 +325,7 @@ class Journal:
 
     async def _run(self) -> None:
         pause = EAGER
-        while len(self._gathering) or not self._available:  # An empty batch asks whether it is back.
+        while self._gathering or not self._available:  # An empty batch asks whether it is back.
             batch = self._next()
             try:
                 await self._commit(batch)

@@ -214,6 +214,11 @@ BY_ID = Query(f"SELECT {_QUALIFIED} FROM {{rows}} AS r JOIN message m ON m.id = 
 FINAL_IDS = Query(
     "SELECT id FROM message WHERE account_id = ? AND state = 4 AND id > ? AND id <= ? ORDER BY id LIMIT ?"
 )
+FINAL_OF_BULK = Query(
+    "SELECT id FROM message WHERE account_id = ? AND bulk_id IS NOT NULL AND bulk_id = ? AND state = 4"
+    " ORDER BY id"
+)
+FINAL_NAMED = Query("SELECT id FROM message WHERE account_id = ? AND state = 4 AND {named}")
 CLIENT_IDS = Query(
     "SELECT m.client_id FROM {rows} AS r"
     " JOIN message m ON m.account_id = r.account_id AND m.client_id = r.client_id"
@@ -318,6 +323,17 @@ class Messages:
         """Return the ids of an account's final messages between two ids, in order."""
         rows = await self._engine.read(Call(FINAL_IDS, (account_id, after, until, limit)))
         return [message_id for (message_id,) in rows]
+
+    async def final_of_bulk(self, account_id: int, bulk_id: str) -> list[int]:
+        """Return the ids of the final messages of an account's bulk, in order."""
+        rows = await self._engine.read(Call(FINAL_OF_BULK, (account_id, bulk_id)))
+        return [message_id for (message_id,) in rows]
+
+    async def final_named(self, account_id: int, ids: Sequence[str]) -> list[int]:
+        """Return our own ids of an account's final messages that are known by these, the client's or ours."""
+        condition, wanted = named(ids)
+        query = Query(FINAL_NAMED.sql.format(named=condition))
+        return [message_id for (message_id,) in await self._engine.read(Call(query, (account_id, *wanted)))]
 
     async def due(self, now: float, limit: int) -> list[Queue]:
         """Queue the scheduled messages whose time has come; return the queue of each."""

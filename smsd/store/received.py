@@ -253,14 +253,18 @@ class ReceivedChanges:
 
         Other changes are made with that.
         """
+
+        def claim(one: Received) -> Change:
+            return CLAIMED, ((whole or one).id, one.id), _claim(one, now)
+
         if whole is not None:
             self._journal.change(WHOLE, whole.id, received_row(whole))
         for change in along:
             self._journal.change(*change)
         *others, last = segments
         for one in others:
-            self._journal.change(CLAIMED, one.id, _claim(one, now))
-        self._journal.change(CLAIMED, last.id, _claim(last, now), lambda _: after())
+            self._journal.change(*claim(one))
+        self._journal.change(*claim(last), lambda _: after())
 
     def taken(self, received: Received, now: float, after: Callable[[bool], None]) -> None:
         """Store that the account has a message."""

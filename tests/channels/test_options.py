@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from smsd.channels.options import InvalidOptions, SimulatorOptions, SmppOptions, read_options
@@ -49,3 +52,25 @@ def test_an_unknown_kind_is_told_with_those_there_are() -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert "s3cret" not in repr(SmppOptions("tcp:x:1", "me", "s3cret"))
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize(("page", "kind"), [("channels.md", SmppOptions), ("simulator.md", SimulatorOptions)])
+def test_the_page_has_each_option_with_its_default(page: str, kind: type[msgspec.Struct]) -> None:
+    defaults: dict[str, str] = {}
+    for table in re.findall(r"\| option \| default \|.*?\n\n", (DOCS / page).read_text("utf-8"), re.DOTALL):
+        for names, default in re.findall(r"^\| (`.*?) \| (.*?) \|", table, re.MULTILINE):
+            defaults |= dict.fromkeys(re.findall(r"`(\w+)`", names), default)
+    shown = {msgspec.NODEFAULT: "needed", "": "empty"}
+    assert {name: default.strip("`") for name, default in defaults.items()} == {
+        field.name: shown.get(field.default, str(field.default)) for field in msgspec.structs.fields(kind)
+    }
+
+
+def test_the_options_that_the_page_shows_can_be_read() -> None:
+    shown = re.findall(r"`(\w+)='(.+?)'`", (DOCS / "channels.md").read_text("utf-8"))
+    assert shown
+    for name, value in shown:
+        read_options("smpp", json.dumps(SMPP | {name: value}))

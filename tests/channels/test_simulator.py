@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,28 @@ def test_every_destination_means_something_that_exists(destination: str) -> None
         assert told.outcome.error in GSM_ERRORS
     assert told.error in GSM_ERRORS
     assert told.delay is None or 0 <= told.delay < 1_000_000
+
+
+PAGE = (Path(__file__).parents[2] / "docs/simulator.md").read_text("utf-8")
+_end = re.compile(r"^\| `(\d+)` `(\d{9})` \| (\d+) `(\w+)`(?:, error (\d+) `(\w+)`)? \|$", re.MULTILINE)
+ENDS = _end.findall(PAGE)
+
+
+@pytest.mark.parametrize(("prefix", "digits", "status", "name", "error", "error_name"), ENDS)
+def test_a_destination_of_the_page_ends_as_it_says(
+    tmp_path: Path, prefix: str, digits: str, status: str, name: str, error: str, error_name: str
+) -> None:
+    assert STATUSES[int(status)].name == name
+    stack = Stack(tmp_path, kind="simulator")
+    answer = stack.esme().submit(destination_addr=f"{prefix}{digits}".encode())
+    stack.wait(3)
+    state, ended, found, _ = stack.status(answer.message_id)
+    assert (state, ended) == (4, int(status))
+    if error:
+        assert GSM_ERRORS[int(error)].name == error_name
+        assert found == int(error)
+    stack.close()
+
+
+def test_the_page_has_such_destinations() -> None:
+    assert len(ENDS) == 5

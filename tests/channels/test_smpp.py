@@ -4,7 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from twisted.internet import ssl
+from twisted.internet.protocol import Factory
+from twisted.protocols import tls
 
+from smsd.certificate import self_signed
 from smsd.channels.link import FAREWELL
 from smsd.channels.smpp import FIRST_PAUSE, LAST_PAUSE, LAST_REST
 from smsd.smpp import status, tlv
@@ -54,6 +58,30 @@ def lose(stack: Stack) -> None:
 
 
 # Binding.
+
+
+def test_a_channel_over_tls_binds_and_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trusted = tmp_path / "trusted"
+    trusted.mkdir()
+    certificate, key = self_signed(tmp_path)
+    (trusted / "operator.pem").write_bytes(certificate.read_bytes())
+    stack = Stack(tmp_path, endpoint=f"tls:localhost:{PORT}:trustRoots={trusted}")
+    inner = Factory()
+    inner.buildProtocol = lambda addr: stack.smsc()  # type: ignore[method-assign]
+    context = ssl.DefaultOpenSSLContextFactory(str(key), str(certificate))
+    outer = tls.TLSMemoryBIOFactory(context, False, inner, stack.network)
+    monkeypatch.setattr(tls, "_get_default_clock", lambda: stack.network)  # Endpoints give TLS none.
+    stack.network.ports[PORT] = lambda: outer.buildProtocol(None)
+    stack.network.names.addresses["localhost"] = ["127.0.0.1"]
+    stack.wait(5)
+    esme = stack.esme()
+    texts = numbered(200)
+    send(stack, esme, *texts)
+    stack.wait(5)
+    assert stack.smsc.texts == texts
+    stack.smsc.receipt(200)
+    assert len(esme.receipts) == 1
+    stack.close()
 
 
 def test_a_transceiver_binds_with_what_the_channel_says(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ def web(stack: Stack) -> Receiver:
     return Receiver(stack.network)
 
 
-def deliver(stack: Stack, url: str = URL) -> str:
+def deliver(stack: Stack, url: str = URL, id: str | None = None, bulk: str | None = None) -> str:
     """Send a message whose report goes to a URL, and let it be delivered; return its id."""
-    message = {"from": "InfoSMS", "text": "Hello", "destinations": [{"to": "41793026727"}], "notifyUrl": url}
-    answer = Client(stack).request("POST", "/sms/1/text/advanced", {"messages": [message]})
+    destination = {"to": "41793026727", "messageId": id}
+    message = {"from": "InfoSMS", "text": "Hello", "destinations": [destination], "notifyUrl": url}
+    answer = Client(stack).request("POST", "/sms/1/text/advanced", {"bulkId": bulk, "messages": [message]})
     stack.smsc.receipt(len(stack.smsc.submits))
     return str(answer.json["messages"][0]["messageId"])
 
@@ -61,20 +62,49 @@ def test_reports_of_a_span_of_time_are_sent_once_more(stack: Stack, smsd: Comman
     assert smsd("push", "again", "--account", "acme", *later).output == "Sent once more: 0.\n"
 
 
+def test_a_client_s_own_ids_name_its_messages(stack: Stack, smsd: Command, web: Receiver) -> None:
+    ids = [deliver(stack, id="order 4711"), deliver(stack, id="5"), deliver(stack)]
+    web.got.clear()
+    again = smsd("push", "again", "--account", "acme", "order 4711", "5", ids[2], "another", "0")
+    assert again.output == "Sent once more: 3.\n"
+    stack.wait(2)
+    assert sorted(report["messageId"] for got in web.got for report in got.results) == sorted(ids)
+
+
+def test_an_account_s_ids_name_none_of_another_s(stack: Stack, smsd: Command, web: Receiver) -> None:
+    ids = [deliver(stack, id="order 4711"), deliver(stack)]
+    smsd("account", "add", "other", "--password", "secret")
+    again = smsd("push", "again", "--account", "other", *ids)
+    assert (again.exit_code, again.output) == (0, "Sent once more: 0.\n")
+
+
+def test_reports_of_bulks_are_sent_once_more(stack: Stack, smsd: Command, web: Receiver) -> None:
+    ids = [deliver(stack, bulk=bulk) for bulk in ("spring", "spring", "summer", "autumn")]
+    web.got.clear()
+    again = smsd("push", "again", "--account", "acme", "--bulk", "spring", "--bulk", "summer")
+    assert again.output == "Sent once more: 3.\n"
+    stack.wait(2)
+    assert sorted(report["messageId"] for got in web.got for report in got.results) == sorted(ids[:3])
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "sentence"),
     [
-        [],
-        ["1", "--account", "acme"],
-        ["--account", "acme"],
-        ["1", "--since", "2026-01-01"],
-        ["1", "--until", "2026-01-01"],
+        ([], "Name messages; or say --account, and name messages, --bulk or --since."),
+        (["--account", "acme"], "Name messages;"),
+        (["1", "--since", "2026-01-01"], "Name messages;"),
+        (["1", "--until", "2026-01-01"], "Name messages;"),
+        (["1", "--bulk", "spring"], "Name messages;"),
+        (["--bulk", "spring"], "Name messages;"),
+        (["--account", "acme", "--bulk", "spring", "--since", "2026-01-01"], "Name messages;"),
+        (["--account", "acme", "--bulk", "spring", "--until", "2026-01-01"], "Name messages;"),
+        (["1", "order 4711"], "smsd's own ids are numbers; whose other ids are meant, --account says."),
     ],
 )
-def test_a_wrong_use_is_told(stack: Stack, smsd: Command, arguments: list[str]) -> None:
+def test_a_wrong_use_is_told(stack: Stack, smsd: Command, arguments: list[str], sentence: str) -> None:
     done = smsd("push", "again", *arguments)
     assert done.exit_code == 2
-    assert "Name messages, or say --account and --since." in done.stderr
+    assert sentence in done.stderr
 
 
 def test_an_account_that_is_not_there(stack: Stack, smsd: Command) -> None:
@@ -95,9 +125,13 @@ def test_a_number_whose_messages_are_pushed(stack: Stack, smsd: Command, web: Re
     assert [(got.method, got.body) for got in web.got] == [("POST", b"t=hello")]
     smsd("number", "set", "1337", "--method", "GET")
     ((id,),) = stack.rows("SELECT id FROM received")
-    assert smsd("push", "again", str(id)).output == "Sent once more: 1.\n"
-    stack.wait(2)
-    assert [(got.method, got.target) for got in web.got[1:]] == [("GET", "/sms?t=hello")]
+    for named in ((str(id),), ("--account", "acme", str(id))):
+        assert smsd("push", "again", *named).output == "Sent once more: 1.\n"
+        stack.wait(2)
+        assert [(got.method, got.target) for got in web.got[1:]] == [("GET", "/sms?t=hello")]
+        del web.got[1:]
+    smsd("account", "add", "other", "--password", "secret")
+    assert smsd("push", "again", "--account", "other", str(id)).output == "Sent once more: 0.\n"
 
 
 @pytest.mark.parametrize(
@@ -112,3 +146,42 @@ def test_a_url_that_will_not_do(stack: Stack, smsd: Command, options: list[str],
     done = smsd("number", "add", "1337", "acme", *options)
     assert done.exit_code == 1
     assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "refused"),
+    [
+        ("GET", "", True),
+        ("GET", "?output=json", True),
+        ("GET", "?id=%messageid%&text=text", True),
+        ("GET", "?t=%text%", False),
+        ("GET", "?b=%BIN%", False),
+        ("POST", "", True),
+        ("POST", "?output=other", True),
+        ("POST", "?t=%text%", False),
+        ("POST", "?output=xml", False),
+        ("POST", "?output=JSON&id=%messageid%", False),
+    ],
+)
+def test_a_url_to_which_no_message_would_get_is_refused(
+    stack: Stack, smsd: Command, method: str, query: str, refused: bool
+) -> None:
+    options = ("--delivery", "push", "--url", f"http://client.example/sms{query}", "--method", method)
+    added = smsd("number", "add", "1337", "acme", *options)
+    smsd("number", "add", "1338", "acme", "--delivery", "push", "--url", "http://client.example/%text%")
+    changed = smsd("number", "set", "1338", *options[2:])
+    for done in (added, changed):
+        assert done.exit_code == int(refused), done.stderr
+        if refused:
+            assert done.stderr.startswith(f"smsd: With {method} a URL needs %text% or %bin%")
+
+
+def test_the_method_alone_is_not_changed_to_one_that_loses_messages(stack: Stack, smsd: Command) -> None:
+    url = "http://client.example/sms?output=json"
+    smsd("number", "add", "1337", "acme", "--delivery", "push", "--url", url, "--method", "POST")
+    done = smsd("number", "set", "1337", "--method", "GET")
+    assert done.stderr == (
+        "smsd: With GET a URL needs %text% or %bin%: else nothing of what subscribers write is sent to"
+        f" {url!r}.\n"
+    )
+    assert smsd("number", "set", "1337", "--method", "GET", "--delivery", "inbox").exit_code == 0

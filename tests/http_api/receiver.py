@@ -1,4 +1,4 @@
-"""A client's web server in memory, to which smsd pushes."""
+"""Clients' web servers in memory, to which smsd pushes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
@@ -104,3 +105,54 @@ class Receiver(Resource):
 
         protocol.connectionLost = gone
         return protocol
+
+
+class Script:
+    """A web server that says on each connection what it is told to, request by request."""
+
+    def __init__(self, network: Network, *answers: bytes) -> None:
+        self.answers = answers
+        """To the first request of a connection, to the second …; to the next one it hangs up."""
+        self.connections: list[Line] = []
+        network.ports[WEB] = self._take
+
+    @property
+    def requests(self) -> list[int]:
+        """How many requests came on each connection."""
+        return [line.requests for line in self.connections]
+
+    @property
+    def open(self) -> int:
+        """How many connections are open."""
+        return sum(line.open for line in self.connections)
+
+    def _take(self) -> Protocol:
+        self.connections.append(Line(self))
+        return self.connections[-1]
+
+
+class Line(Protocol):
+    """One of its connections; a request comes in one piece."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.requests = 0
+        self.open = False
+
+    def connectionMade(self) -> None:
+        self.open = True
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.open = False
+
+    def dataReceived(self, data: bytes) -> None:
+        assert data.startswith((b"POST ", b"GET "))
+        assert self.transport is not None
+        self.requests += 1
+        if self.requests > len(self._script.answers):
+            self.transport.loseConnection()
+            return
+        answer = self._script.answers[self.requests - 1]
+        self.transport.write(answer)
+        if b"\r\n\r\n" not in answer:
+            self.transport.loseConnection()  # It breaks off in the middle of the head.

@@ -37,6 +37,7 @@ from typing import NamedTuple
 import pytest
 
 from smsd.http_api import redirects
+from smsd.http_api.openapi import ERRORS
 from smsd.http_api.site import Limits
 from tests.http_api.client import Answer, Client, basic
 from tests.peers import Stack, result
@@ -48,6 +49,27 @@ HOST = "http://127.0.0.1:8080"
 ID = re.compile(r"(?<!\d)\d{17,19}(?!\d)")
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}")
 _fence = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """What stands between two fences of a page."""
+
+    page: str
+    line: int
+    language: str
+    content: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks_of(page: str) -> list[Block]:
+    """Return the blocks of a page."""
+    text = (ROOT / page).read_text("utf-8")
+    return [
+        Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2])
+        for match in _fence.finditer(text)
+    ]
 
 
 def prepare(stack: Stack) -> None:
@@ -90,16 +112,19 @@ class Example(NamedTuple):
 
 def examples(page: str) -> Iterator[Example]:
     """Find the examples of a page."""
-    text = (ROOT / page).read_text("utf-8")
-    blocks = [(match.start(), match[1], match[2]) for match in _fence.finditer(text)]
-    for number, (start, language, content) in enumerate(blocks):
-        if language != "console" or not content.startswith("$ curl ") or HOST not in content:
+    blocks = blocks_of(page)
+    for number, block in enumerate(blocks):
+        if (
+            block.language != "console"
+            or not block.content.startswith("$ curl ")
+            or HOST not in block.content
+        ):
             continue
-        command, answer = split(content)
+        command, answer = split(block.content)
         form = "json" if answer.startswith("{") else "xml" if answer else ""
-        if not answer and number + 1 < len(blocks) and blocks[number + 1][1] in ("json", "xml", "http"):
-            _, form, answer = blocks[number + 1]
-        yield Example(page, text.count("\n", 0, start) + 1, *request(command), form, answer.strip())
+        if not answer and number + 1 < len(blocks) and blocks[number + 1].language in ("json", "xml", "http"):
+            _, _, form, answer = blocks[number + 1]
+        yield Example(page, block.line, *request(command), form, answer.strip())
 
 
 def split(content: str) -> tuple[str, str]:
@@ -222,6 +247,13 @@ def test_every_path_has_an_example_in_json_and_in_xml(stack: Stack) -> None:
                 ):
                     missing.append(f"{method.decode()} {path} in {media}")
     assert missing == []
+
+
+def test_the_table_of_errors_has_each_that_there_is() -> None:
+    table = re.findall(
+        r"^\| (\d{3}) \| `(\w+)` \|", (ROOT / "docs/http-api.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert table == [(str(error.code), error.word) for error in ERRORS.values()]
 
 
 SHOWN = (

@@ -174,9 +174,9 @@ def test_after_the_last_retry_it_is_in_the_inbox(stack: Stack, client: Client, w
 
 
 def test_a_changed_url_counts_for_what_comes_later(stack: Stack, web: Receiver) -> None:
-    pushes_to(stack, web.url("/old"))
+    pushes_to(stack, web.url("/old?t=%text%"))
     arrives(stack)
-    result(stack.administration.change_number(NUMBER, url=web.url("/new")))
+    result(stack.administration.change_number(NUMBER, url=web.url("/new?t=%text%")))
     stack.wait(1)
     arrives(stack)
     assert [got.path for got in web.got] == ["/old", "/new"]

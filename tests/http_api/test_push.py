@@ -15,15 +15,19 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseNeverReceived
 
-from smsd.http_api.push_client import ANSWER, Forbidden, is_public, not_pushed
+from smsd.http_api.push_addresses import Forbidden, is_public
+from smsd.http_api.push_client import ANSWER
+from smsd.http_api.push_failures import not_pushed
 from smsd.services.push_requests import Pace, Reach
+from smsd.services.pushing import FAREWELL
 from smsd.smpp.pdu import DeliverSm, SubmitSm
 from smsd.smpp.status import ESME_ROK, ESME_RTHROTTLED, ESME_RX_T_APPN
 from tests.http_api.client import Client
-from tests.http_api.receiver import WEB, Receiver
+from tests.http_api.receiver import WEB, Receiver, Script
 from tests.peers import PORT, Stack, result
 
 TO = "41793026727"
+URL = f"http://127.0.0.1:{WEB}/reports"
 
 
 @pytest.fixture
@@ -54,9 +58,9 @@ def send(client: Client, url: str, to: list[str] | None = None, **message: Any) 
     return answer.json["messages"]
 
 
-def pushed(client: Client, web: Receiver, url: str = "", **message: Any) -> Any:
+def pushed(client: Client, web: Receiver | Script, url: str = URL, **message: Any) -> Any:
     """Send a message and let it be delivered; return what was made of it."""
-    (sent,) = send(client, url or web.url(), **message)
+    (sent,) = send(client, url, **message)
     client.stack.smsc.receipt(len(client.stack.smsc.submits))
     return sent
 
@@ -520,6 +524,68 @@ def test_a_connection_that_breaks(stack: Stack, client: Client, web: Receiver) -
     assert failures(stack) == []
 
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}?a=b"])
+def test_a_kept_connection_that_turns_out_to_be_closed_is_replaced_at_once(
+    stack: Stack, client: Client, url: str
+) -> None:
+    web = Script(stack.network, OK)
+    pushed(client, web, url)
+    assert (web.requests, web.open) == ([1], 1)
+    pushed(client, web, url)
+    assert (web.requests, failures(stack)) == ([2, 1], [])
+    stack.wait(200)
+    assert (web.requests, client.reports()) == ([2, 1], [])
+
+
+def test_a_new_connection_that_breaks_is_not_replaced_at_once(stack: Stack, client: Client) -> None:
+    web = Script(stack.network, OK)
+    pushed(client, web, URL)
+    web.answers = ()
+    pushed(client, web, URL)
+    assert web.requests == [2, 1]
+    assert failures(stack) == ["The connection broke before there was an answer."]
+
+
+def test_a_kept_connection_that_has_begun_to_answer_is_not_replaced_at_once(
+    stack: Stack, client: Client
+) -> None:
+    web = Script(stack.network, OK, b"HTTP/1.1 200 O")
+    pushed(client, web, URL)
+    pushed(client, web, URL)
+    assert web.requests == [2]
+    assert failures(stack) == ["The connection broke before there was an answer."]
+
+
+def test_a_request_on_a_kept_connection_has_no_more_time_than_others(
+    stack: Stack, client: Client, web: Receiver
+) -> None:
+    pushed(client, web)
+    web.answers["/reports"] = None
+    pushed(client, web)
+    stack.wait(21)
+    assert len(web.got) == 2
+    assert failures(stack) == ["There was no answer in 20 seconds."]
+
+
+@pytest.mark.parametrize("body", [b"", b"ok"])
+@pytest.mark.parametrize("more", [b"", b"Connection: keep-alive\r\n"])
+def test_no_connection_is_kept_after_an_answer_with_http_1_0(
+    stack: Stack, client: Client, body: bytes, more: bytes
+) -> None:
+    head = b"HTTP/1.0 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (more, len(body))
+    web = Script(stack.network, head + body)
+    pushed(client, web, URL)
+    assert (web.requests, web.open) == ([1], 0)
+    for _ in range(3):
+        send(client, URL)
+        stack.smsc.receipt(len(stack.smsc.submits))
+    assert (web.requests, web.open) == ([1, 1, 1, 1], 0)
+    assert failures(stack) == []
+
+
 @pytest.mark.parametrize(
     ("error", "reach", "reason"),
     [
@@ -553,3 +619,14 @@ def test_a_stop_closes_the_connections_that_are_kept(stack: Stack, client: Clien
     stack.settle()
     result(stopped)
     assert web.connections == 0
+
+
+def test_a_stop_that_cuts_a_request_off_counts_it_for_no_attempt(
+    stack: Stack, client: Client, web: Receiver
+) -> None:
+    web.answers["/reports"] = None
+    pushed(client, web)
+    stopped = stack.core.pushing.stopService()
+    stack.wait(FAREWELL + 1)
+    result(stopped)
+    assert stack.rows("SELECT attempts, failure FROM push") == [(0, "")]

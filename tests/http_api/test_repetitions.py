@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsd.http_api.answers import STATUS_ANSWERS, SentMessage
+from smsd.http_api.answers import SentMessage
 from smsd.http_api.formats import JSON
 from smsd.http_api.repetitions import kept, sent, sent_messages
+from smsd.http_api.translation import STATUS_ANSWERS
 from smsd.services.backlog import RECOUNT
 from smsd.store.engine import StoreUnavailable
 from tests.http_api.client import Answer, Client, Wire, basic, octets

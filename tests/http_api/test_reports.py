@@ -88,13 +88,14 @@ def test_fifty_reports_come_at_a_time_unless_a_limit_says_otherwise(client: Clie
     assert [one["messageId"] for one in client.reports(limit=3)] == ids[:3]
     assert [one["messageId"] for one in client.reports()] == ids[3:53]
     assert [one["messageId"] for one in client.reports(limit=100_000)] == ids[53:]
+    assert client.reports(limit="9" * 5000) == []
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "ten", "1.5", "99999999999999999999"])
+@pytest.mark.parametrize("limit", ["0", "000", "-1", "%2B1", "ten", "1.5", "%D9%A3"])
 def test_a_limit_that_is_no_number_is_a_bad_request(client: Client, limit: str) -> None:
     ids = delivered(client)
     answer = client.request("GET", f"/sms/1/reports?limit={limit}")
-    assert answer.error == (400, "BAD_REQUEST", "[limit : Expected a number from 1 to 1000.]")
+    assert answer.error == (400, "BAD_REQUEST", "[limit : Expected a number, at least 1.]")
     assert [one["messageId"] for one in client.reports(limit="")] == ids
 
 

@@ -201,8 +201,12 @@ def test_without_a_domain_urls_are_not_tracked_but_conversions_are(tmp_path: Pat
 @pytest.mark.parametrize(
     ("tracking", "text", "error"),
     [
-        ({"track": "MAIL"}, TEXT, r"[tracking.track : Expected `str` matching regex '^(SMS|URL)$']"),
-        ({"track": "URL", "type": "a,b"}, TEXT, r"[tracking.type : Expected `str` matching regex "),
+        ({"track": "MAIL"}, TEXT, "[tracking.track : Expected one of SMS, URL.]"),
+        (
+            {"track": "URL", "type": "a,b"},
+            TEXT,
+            "[tracking.type : Expected a text without commas and control characters.]",
+        ),
         (
             {"track": "URL", "processKey": "x" * 101},
             TEXT,
@@ -227,6 +231,40 @@ def test_what_can_t_be_tracked_is_refused_by_its_field(
     assert answer.error[:2] == (400, "BAD_REQUEST")
     assert answer.error[2].startswith(error)
     assert texts(client) == []
+
+
+def octets(client: Client, tracking: dict[str, Any] | None, *texts: bytes) -> Answer:
+    """Send octets, tracked or not, each to two destinations."""
+    destinations = [{"to": TO}, {"to": f"{TO}1"}]
+    messages = [{"destinations": destinations, "binary": {"hex": text.hex()}} for text in texts]
+    return client.request("POST", "/sms/1/binary/advanced", {"messages": messages, "tracking": tracking})
+
+
+def test_conversions_of_octets_are_counted(client: Client) -> None:
+    kind = {"processKey": "key", "type": "ONE_TIME_PIN"}
+    first, *_ = octets(client, {"track": "SMS"} | kind, b"http://a.example/", b"x").json["messages"]
+    assert texts(client) == ["http://a.example/"] * 2 + ["x"] * 2
+    client.stack.smsc.receipt()
+    told = client.request("POST", f"/ct/1/log/end/{first['messageId']}")
+    assert (told.code, told.json) == (200, {"processKey": "key"})
+    (rate,) = rates(client)
+    assert rate.items() >= ({"track": "SMS", "messages": 4, "delivered": 1, "converted": 1} | kind).items()
+
+
+def test_octets_have_no_links(client: Client) -> None:
+    answer = octets(client, {"track": "URL"}, b"http://a.example/")
+    assert answer.error == (
+        400,
+        "BAD_REQUEST",
+        "[tracking.track : Octets have no URLs to be made short: only SMS is tracked.]",
+    )
+    assert texts(client) == []
+
+
+@pytest.mark.parametrize("tracking", [None, {}, {"type": "X"}, {"track": ""}])
+def test_without_track_octets_are_not_tracked(client: Client, tracking: dict[str, Any] | None) -> None:
+    assert octets(client, tracking, b"x").code == 200
+    assert rates(client) == []
 
 
 @pytest.mark.parametrize("tracking", [None, {}, {"type": "X"}, {"track": None}, {"track": ""}])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 
 from smsd.ports.endpoints import BACKLOG, port
@@ -122,3 +123,26 @@ def test_a_description_that_cannot_be_used_is_told(tmp_path: Path, description: 
     with pytest.raises((ValueError, TypeError)) as caught:
         listening(description, tmp_path)
     assert reason in str(caught.value)
+
+
+class Named(Server):
+    def logPrefix(self) -> str:
+        return "HTTP"
+
+
+@pytest.mark.parametrize(
+    ("description", "name"),
+    [
+        ("tcp:8080", "HTTP"),
+        ("ssl:8443", "HTTP (TLS)"),
+        ("haproxy:tcp:8080", "HTTP (PROXY)"),
+        ("haproxy:ssl:8443", "HTTP (TLS) (PROXY)"),
+    ],
+)
+def test_the_log_names_a_port_by_what_is_served_there(tmp_path: Path, description: str, name: str) -> None:
+    reactor = MemoryReactorClock()
+    files = SIGNED.write(tmp_path, "common")
+    port(description, Named(), reactor, tmp_path, lambda: files, None).privilegedStartService()
+    ((_, factory, *_),) = reactor.tcpServers
+    assert isinstance(factory, Factory)
+    assert factory.logPrefix() == name

@@ -372,3 +372,23 @@ def test_after_a_crash_before_the_commit_of_sent_the_receipt_finds_the_message_s
     assert node.state(message) == DONE
     assert sorted(node.acknowledged) == ["a", "b"]
     node.close()
+
+
+def test_the_end_of_a_message_of_segments_is_acknowledged_only_when_it_is_on_disk(node: Node) -> None:
+    message = sent(node, "a", "b", "c", body=LONG)
+    node.receipt("a")
+    node.receipt("b")
+    node.turn()
+    # The last segment's end is stored, and the node is killed before the message's own is.
+    node.engine.before = [StoreRefused(), None, *gone(100)]
+    node.receipt("c")
+    node.turn()
+    assert len(node.engine.writes[-1]) == 1
+    assert node.state(message)[0] == State.SENT
+    assert node.acknowledged == ["a", "b"]
+    node = node.killed_and_started()
+    node.receipt("c")
+    node.turn()
+    assert node.state(message) == DONE
+    assert node.acknowledged == ["c"]
+    node.close()

@@ -125,3 +125,25 @@ async def test_segments_are_found_by_what_operators_call_them(engine: Engine) ->
     assert found[2, "b2"].message.ended == {1: (5, 0)}
     assert found[2, "b2"].message is found[2, "b3"].message
     assert await messages.taken([]) == {}
+
+
+async def test_final_messages_are_found_by_either_kind_of_id_and_by_bulk(engine: Engine) -> None:
+    clock = clock_at_noon()
+    journal = Journal(engine, clock, 10_000)
+    for id, account_id, state, client_id, bulk_id in (
+        (11, 1, State.FINAL, "mine", "b"),
+        (12, 1, State.FINAL, None, "b"),
+        (13, 1, State.QUEUED, "open", "b"),
+        (14, 2, State.FINAL, "mine", "b"),
+        (15, 1, State.FINAL, "11", None),
+    ):
+        stored = message(id, account_id=account_id, state=state, bulk_id=bulk_id)
+        stored.client_id = client_id
+        journal.accept(stored, Submitter())
+    clock.advance(0)
+    await journal.drain()
+    messages = Messages(engine)
+    assert await messages.final_named(1, ["mine", "open", "13", "14", "no one's"]) == [11]
+    assert sorted(await messages.final_named(1, ["12", "11"])) == [11, 12, 15]
+    assert await messages.final_of_bulk(1, "b") == [11, 12]
+    assert await messages.final_of_bulk(1, "c") == []

@@ -80,6 +80,14 @@ def test_so_do_those_that_follow_a_link(connection: sqlite3.Connection, name: st
     assert not any(re.match(r"SCAN (c|t|l|click|tracked|link|message)\b", step) for step in plan), plan
 
 
+def test_so_do_those_for_what_is_pushed_again(connection: sqlite3.Connection) -> None:
+    by_name = messages.FINAL_NAMED.sql.format(named=named(["1", "mine"])[0])
+    for sql in (by_name, messages.FINAL_OF_BULK.sql, messages.FINAL_IDS.sql):
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]
+        assert [step for step in plan if step.startswith("SEARCH message")], plan
+        assert not any(step.startswith("SCAN message") for step in plan), plan
+
+
 class Explaining:
     """An engine that keeps the plan of each query, and whose slots all have a message."""
 
