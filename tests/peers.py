@@ -567,6 +567,7 @@ class Stack:
         self.core.pushing.use(PushClient(self.core.accounts, network, 20.0, 16, private), pace or Pace())
         self.core.pushing.startService()
         self.core.bulk_changes.startService()
+        self.core.failover.startService()
         result(self.core.settings.load())
         network.settle()
 
@@ -608,6 +609,7 @@ class Stack:
         if self.core.deadlines.running:
             self.core.deadlines.stopService()
             self.core.bulk_changes.stopService()
+            self.core.failover.stopService()
         if self.sessions.running:
             self.sessions.stopService()
         result(self.engine.close())

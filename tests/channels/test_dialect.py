@@ -71,8 +71,33 @@ def test_the_operator_s_own_errors() -> None:
     assert outcome(receipt(MessageState.DELIVERED, "ab"), errors).error == 0
 
 
+def test_what_an_operator_refuses_another_may_have() -> None:
+    refusal = PLAIN.errors.refusal
+    assert refusal(status.ESME_RINVSRCADR) == Refusal(False, 255, True)
+    assert refusal(status.ESME_RSUBMITFAIL) == Refusal(True, 255, True)
+    assert refusal(status.ESME_RINVDSTADR) == Refusal(False, 1, False)
+    assert refusal(0x400) == Refusal(False, 255, False)
+    errors = errors_of("0x400=34:elsewhere 0x401=34:elsewhere:again 0x0A=27:never 0x08=27:again")
+    assert errors.refusal(0x400) == Refusal(False, 34, True)
+    assert errors.refusal(0x401) == Refusal(True, 34, True)
+    assert errors.refusal(status.ESME_RINVSRCADR) == Refusal(False, 27, False)
+    assert errors.refusal(status.ESME_RSYSERR) == Refusal(True, 27, False)
+
+
 @pytest.mark.parametrize(
-    "text", ["x", "1=", "=1", "1=99999", "0xZZ=1", "0x45=1:later", "0x45=1:", "1=27:again", "0x123456789=1"]
+    "text",
+    [
+        "x",
+        "1=",
+        "=1",
+        "1=99999",
+        "0xZZ=1",
+        "0x45=1:later",
+        "0x45=1:",
+        "1=27:again",
+        "0x123456789=1",
+        "0x45=1:again:elsewhere",
+    ],
 )
 def test_what_is_no_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"Expected|Only"):

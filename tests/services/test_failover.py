@@ -19,7 +19,7 @@ from smsd.services.statuses import (
     UNDELIVERABLE_REJECTED_OPERATOR,
 )
 from smsd.store.batch import MOVED
-from smsd.store.messages import Message, Messages, State
+from smsd.store.messages import Message, Messages, Queue, State
 from smsd.store.settings import Channel, Route, Rows
 from tests.services.rig import DELIVERED, SIZE, Node, account, channel
 from tests.stores import gone, result
@@ -363,9 +363,14 @@ def test_what_has_no_other_way_stays_and_is_sent_when_the_channel_is_back(node: 
 def test_a_channel_without_an_alternative_is_not_looked_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[int] = []
+    read: list[Queue] = []
     whole = Messages.queued_after
-    monkeypatch.setattr(Messages, "queued_after", lambda self, *given: read.append(1) or whole(self, *given))
+
+    def queued_after(self: Messages, queue: Queue, *given: int) -> Any:
+        read.append(queue)
+        return whole(self, queue, *given)
+
+    monkeypatch.setattr(Messages, "queued_after", queued_after)
     node = Failing(tmp_path / "smsd.db", routes=(ROUTES[0], Route(2, None, "", "43", 2, "0")))
     node.submit(3)
     node.take_away(1)

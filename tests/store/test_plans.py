@@ -15,7 +15,7 @@ from smsd.store.schema import upgrade
 from smsd.store.sqlite import PHRASES
 from tests.stores import result
 
-OFTEN = ("NEWEST", "QUEUES", "QUEUED", "OWED", "FETCH", "DUE", "EXPIRED", "GATHERING")
+OFTEN = ("NEWEST", "QUEUES", "QUEUED", "QUEUED_AFTER", "OWED", "FETCH", "DUE", "EXPIRED", "GATHERING")
 
 
 @pytest.fixture

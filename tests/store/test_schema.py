@@ -65,6 +65,25 @@ def test_only_the_versions_that_are_missing_are_applied(
     assert sqlite.execute("SELECT count(*) FROM two") == [(0,)]
 
 
+def test_routes_of_an_older_version_keep_their_meaning(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = versions()
+    monkeypatch.setattr("smsd.store.schema.versions", lambda: {n: every[n] for n in every if n < 8})
+    database.engine().prepare(NOON, exclusive=False)
+    database.execute(
+        "INSERT INTO channel (name, kind, enabled, alphabets, options) VALUES ('a', 'smpp', 1, 'gsm7', '{}')"
+    )
+    database.execute(
+        "INSERT INTO route (account_id, code, prefix, channel_id, price) VALUES (NULL, '', '385', 1, '0.05')"
+    )
+    monkeypatch.setattr("smsd.store.schema.versions", lambda: every)
+    database.engine().prepare(NOON, exclusive=False)
+    assert database.execute("SELECT prefix, channel_id, price, action, weight, cost FROM route") == [
+        ("385", 1, "0.05", "send", 1, "0")
+    ]
+
+
 def test_a_semicolon_in_a_comment_or_a_string_ends_no_statement(monkeypatch: pytest.MonkeyPatch) -> None:
     script = "-- one; two\nCREATE TABLE one (id {id}, -- its id; given\n  word TEXT DEFAULT ';'\n);\n"
     monkeypatch.setattr("smsd.store.schema.versions", lambda: {1: script})
