@@ -126,10 +126,8 @@ def test_a_route_is_added_listed_changed_and_removed(stack: Stack, smsd: Command
         "2      acme     (none)  385     operator  0.004  0     0\n"
     )
     smsd("route", "set", "2", "--channel", "play", "--prefix", "3859", "--price", "0")
-    assert (
-        smsd("route", "list").output.splitlines()[2]
-        == "2      acme     (none)  3859    play      0      0     0"
-    )
+    line = smsd("route", "list").output.splitlines()[2]
+    assert line == "2      acme     (none)  3859    play      0      0     0"
     assert smsd("route", "remove", "2").output == "Route 2 is removed.\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,16 @@ def test_equal_routes_share_unless_they_lead_to_one_channel(smsd: Command) -> No
     assert smsd("route", "add", "play", "--weight", "3").exit_code == 0
     assert smsd("route", "add", "play").exit_code == 1
     assert smsd("route", "set", "2", "--channel", "operator").exit_code == 1
+
+
+def test_the_page_s_examples_work(smsd: Command) -> None:
+    page = Path(__file__).parents[2] / "docs" / "routing.md"
+    commands = [line for line in page.read_text("utf-8").splitlines() if line.startswith("$ smsd ")]
+    failed = [line for line in commands if smsd(*shlex.split(line)[2:]).exit_code]
+    assert failed == ["$ smsd account add acme --password secret"]  # Here it is there already.
+    assert len(commands) > 15
+    for number, expected in (("5351234567", "Refused: 6 "), ("4915112345678", "channel direct.")):
+        assert expected in smsd("route", "test", number).output
 
 
 # Files.
