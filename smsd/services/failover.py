@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -35,18 +36,24 @@ SHARE = 20
 """… at least, or so many times what the last time took: what can't be moved is not looked at all day."""
 
 
+class _Pass(msgspec.Struct):
+    """One look through all that waits for a channel."""
+
+    began_at: float
+    away: frozenset[int]
+    """The channels that were away when it began."""
+    left: int
+    """How many queues are not looked through yet."""
+    again_at: float = 0.0
+    """When it is over: when the next one begins."""
+
+
 class _Place(NamedTuple):
     """How far a queue has been looked through."""
 
+    one: _Pass
     queue: Queue
-    after: int
-
-
-class _Pass(NamedTuple):
-    """When what waits for a channel is looked through again, unless more channels are there by then."""
-
-    due_at: float
-    there: frozenset[int]
+    after: int = 0
 
 
 class Failover(Looking):
@@ -72,6 +79,7 @@ class Failover(Looking):
         self._dispatch = dispatch
         self._moved: set[int] = set()
         self._passes: dict[int, _Pass] = {}
+        self._turns: deque[_Place] = deque()
         journal.heard[MOVED] = self._on_disk
 
     def refused(self, message: Message, error: int) -> bool:
@@ -84,32 +92,47 @@ class Failover(Looking):
         return True
 
     async def look(self) -> None:
-        """Bring what waits for channels that are away to others: all of it that can go there."""
+        """Bring what waits for channels that are away to others, a step of each queue in its turn."""
+        self._begin()
+        while self._turns and self.running:
+            place = self._turns.popleft()
+            try:
+                await self._step(place)
+            except BaseException:
+                self._turns.appendleft(place)
+                raise
+            self._begin()
+
+    def _begin(self) -> None:
+        """Begin with what waits for those channels that are away, and have not been seen to."""
         away = self._states.away
         for channel_id in [one for one in self._passes if one not in away]:
             del self._passes[channel_id]
+        now = self._clock.seconds()
         for channel_id in away:
             last = self._passes.get(channel_id)
-            now = self._clock.seconds()
-            if (last is None or now >= last.due_at or away < last.there) and self._routing.has_alternative(
-                channel_id
-            ):
-                await self._empty(channel_id)
-                spent = self._clock.seconds() - now
-                due_at = self._clock.seconds() + max(PAUSE, SHARE * spent)
-                self._passes[channel_id] = _Pass(due_at, away)
+            if last is not None and (last.left or (now < last.again_at and not away < last.away)):
+                continue
+            queues = self._dispatch.outbox(channel_id).queues()
+            if queues and self._routing.has_alternative(channel_id):
+                one = self._passes[channel_id] = _Pass(now, away, len(queues))
+                self._turns.extend(_Place(one, queue) for queue in queues)
 
-    async def _empty(self, channel_id: int) -> None:
-        """Look once through all that waits for a channel, its queues in turn, for as long as it is away."""
-        turns = deque(_Place(queue, 0) for queue in self._dispatch.outbox(channel_id).queues())
-        while turns and self.running and channel_id in self._states.away:
-            queue, after = turns.popleft()
-            found = await self._messages.queued_after(queue, after, STEP)
-            if found:
-                turns.append(_Place(queue, found[-1].id))
-                await self._step(queue, found)
+    async def _step(self, place: _Place) -> None:
+        """Move the next messages of a queue, if its channel still is away."""
+        one, queue, after = place
+        if self._passes.get(queue.channel_id) is not one:
+            return
+        found = await self._messages.queued_after(queue, after, STEP)
+        if found:
+            await self._move_all(queue, found)
+            self._turns.append(_Place(one, queue, found[-1].id))
+            return
+        one.left -= 1
+        now = self._clock.seconds()
+        one.again_at = now + max(PAUSE, SHARE * (now - one.began_at))
 
-    async def _step(self, queue: Queue, found: list[Message]) -> None:
+    async def _move_all(self, queue: Queue, found: list[Message]) -> None:
         """Move those of a queue's messages that can go elsewhere, and wait until that is on disk."""
         ways = {message.id: new for message in found if (new := self._elsewhere(message)) is not None}
         claimed = self._dispatch.outbox(queue.channel_id).claim(
@@ -120,14 +143,14 @@ class Failover(Looking):
             return
         done: Deferred[None] = Deferred()
 
-        def one() -> None:
+        def moved() -> None:
             nonlocal left
             left -= 1
             if not left:
                 done.callback(None)
 
         for message in claimed:
-            self._move(message, ways[message.id], one)
+            self._move(message, ways[message.id], moved)
         await done
 
     def _elsewhere(self, message: Message) -> Message | None:

@@ -149,6 +149,7 @@ class RouteAdministration:
             origin,
             DATA_CODINGS[kind],
             now if at is None else at,
+            at is not None and at > now,
         )
         considered, others = routing.consider(asked)
         refusal, route = 0, None

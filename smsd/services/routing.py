@@ -114,12 +114,13 @@ class Routing:
             Unroutable: if there is none.
         """
         found = self._candidates(asked)
+        usable = self._enabled if asked.later else self._usable
         if found.is_plain:
             for route in found.plain:
-                if route.channel_id in self._usable:
+                if route.channel_id in usable:
                     return route
         groups = list(_ways(found.rules, asked))
-        for channels in (self._usable, self._enabled):
+        for channels in (usable, self._enabled):
             for rules in groups:
                 fit = [rule for rule in rules if rule.route.channel_id in channels]
                 if fit:

@@ -38,7 +38,9 @@ class Asked(msgspec.Struct, gc=False):
     source: str = ""
     data_coding: int = 0
     at: float = 0.0
-    """When it is to be sent."""
+    """When it is to be sent …"""
+    later: bool = False
+    """… and whether that is later, so that it does not matter which channels are away now."""
     country: str = ""
     """The destination's, in ISO 3166's two letters: filled in if routes look at it."""
 

@@ -171,6 +171,7 @@ class Submission:
                         source or "",
                         request.content.data_coding,
                         due_at,
+                        due_at > now,
                     )
                 )
             except Unroutable as found:

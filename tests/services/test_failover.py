@@ -19,6 +19,7 @@ from smsd.services.statuses import (
     UNDELIVERABLE_REJECTED_OPERATOR,
 )
 from smsd.store.batch import MOVED
+from smsd.store.engine import StoreUnavailable
 from smsd.store.messages import Message, Messages, Queue, State
 from smsd.store.settings import Channel, Route, Rows
 from tests.services.rig import DELIVERED, SIZE, Node, account, channel
@@ -397,6 +398,44 @@ def test_when_another_channel_is_there_again_it_gets_what_waits(node: Failing) -
     node.say(3, up=True)
     node.pass_time(1)
     assert node.at(3) == messages
+
+
+def test_what_is_scheduled_waits_for_its_channel_until_it_is_due(node: Failing) -> None:
+    node.take_away(1)
+    (message,) = node.submit(due_at=node.clock.seconds() + 3600)
+    assert message.channel_id == 1
+
+
+def test_what_has_moved_once_moves_again(node: Failing) -> None:
+    messages = node.submit(5)
+    node.take_away(1)
+    assert node.rows("SELECT DISTINCT channel_id FROM message") == [(2,)]
+    node.say(2, up=False, grace=1.0)
+    node.pass_time(3)
+    assert [one.id for one in node.at(3)] == [one.id for one in messages]
+    assert node.rows("SELECT DISTINCT tried FROM message") == [("1 2",)]
+
+
+@pytest.mark.parametrize("reading", [1, 2, 3])
+def test_a_database_that_is_away_for_a_moment_ends_nothing(
+    node: Failing, monkeypatch: pytest.MonkeyPatch, reading: int
+) -> None:
+    monkeypatch.setattr("smsd.services.failover.STEP", 2)
+    messages = node.submit(6)
+    whole = Messages.queued_after
+    readings = 0
+
+    async def queued_after(self: Messages, queue: Queue, *given: int) -> list[Message]:
+        nonlocal readings
+        readings += 1
+        if readings == reading:
+            raise StoreUnavailable("It is told to be away.")
+        return await whole(self, queue, *given)
+
+    monkeypatch.setattr(Messages, "queued_after", queued_after)
+    node.take_away(1)
+    node.pass_time(3)
+    assert [one.id for one in node.at(2)] == [one.id for one in messages]
 
 
 def test_where_all_channels_are_away_messages_wait_for_the_first(node: Failing) -> None:
