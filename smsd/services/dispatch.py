@@ -143,7 +143,6 @@ class Outbox:
         message.due_at = now + min(FIRST_RETRY * 2**message.attempts, LAST_RETRY)
         message.attempts += 1
         message.error = error
-        message.tried = ""  # Then all may be tried again.
         if message.due_at >= message.expires_at:
             message.due_at = message.expires_at
         window = self._window_of(message)

@@ -70,6 +70,7 @@ POSTPONED = Query(
     " WHERE message.id = r.id AND message.state = 2",
     "id bigint, due_at float8, attempts int, error int",
 )
+"""Lets a message wait for another attempt, for which all its channels may be asked again."""
 MOVED = Query(
     "UPDATE message SET channel_id = r.channel_id, route_id = r.route_id, cost = r.cost, tried = r.tried,"
     " error = r.error, content = coalesce(r.content, message.content)"

@@ -390,6 +390,25 @@ def test_what_is_due_while_its_channel_is_away_moves_too(node: Failing) -> None:
     assert SHARE > 1
 
 
+def test_what_is_due_behind_others_that_have_no_other_way_moves_too(node: Failing) -> None:
+    node.submit(destination="4366412345678")
+    (later,) = node.submit(due_at=node.clock.seconds() + GRACE + 5)
+    node.take_away(1)
+    node.pass_time(5 + PAUSE + 1)
+    assert [one.id for one in node.at(2)] == [later.id]
+
+
+def test_a_channel_that_is_there_again_gets_at_once_what_another_could_not_have(tmp_path: Path) -> None:
+    routes = (*ROUTES[:2], ROUTES[3], Route(5, None, "", "43", 3, "0", priority=-1))
+    node = Failing(tmp_path / "smsd.db", routes=routes)
+    messages = node.submit(2)
+    node.take_away(2, 1)
+    node.say(2, up=True)
+    node.pass_time(1)
+    assert node.at(2) == messages
+    node.close()
+
+
 def test_when_another_channel_is_there_again_it_gets_what_waits(node: Failing) -> None:
     node.take_away(2, 3)
     messages = node.submit(2)

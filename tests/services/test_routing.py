@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsd.services.hours import hours_of
@@ -218,6 +218,13 @@ def test_what_is_forbidden_is_not_sent_another_way() -> None:
     assert list(routes.others(Asked(1, NUMBER), [])) == []
 
 
+def test_what_is_forbidden_to_a_sender_is_open_to_others() -> None:
+    routes = routing(route(1, 1), route(2, None, sender="SPAM*", action="forbid"))
+    assert refusal(routes, source="Spammer") == REJECTED_NETWORK
+    assert list(routes.others(Asked(1, NUMBER, source="Spammer"), [])) == []
+    assert taken(routes, 1, source="Acme") == 1
+
+
 def test_an_account_may_have_a_way_where_the_others_have_none() -> None:
     routes = routing(route(1, None, "385", action="forbid"), route(2, 2, "385", account_id=7))
     assert (taken(routes, 7), taken(routes, 1)) == (2, 0)
@@ -345,6 +352,7 @@ def before(one: Route, other: Route) -> bool:
     return next((mine > its for mine, its in pairs if mine != its), False)
 
 
+@settings(max_examples=300)
 @given(ROUTES, st.lists(ASKED, min_size=1, max_size=4), st.sets(st.sampled_from([1, 2])))
 def test_the_order_is_that_of_a_plain_comparison_of_all_routes(
     found: list[Route], questions: list[Asked], away: set[int]

@@ -236,6 +236,30 @@ def test_a_cleared_window_keeps_only_what_is_under_way(stage: Stage) -> None:
     assert stage.take() == [2, 3]
 
 
+def test_what_is_claimed_is_not_taken_wherever_it_waited(stage: Stage) -> None:
+    stage.store(*range(12))
+    first = stage.window.take()
+    rows = list(stage.table.rows.values())
+    claimed = stage.window.claim([*rows[:3], *rows[9:11]])
+    assert first is rows[0]
+    assert [one.id for one in claimed] == [1, 2, 9, 10]
+    stage.window.look()
+    assert stage.take() == [3, 4, 5, 6, 7]
+    for id in (*range(8), 9, 10):
+        stage.settle(id)
+    assert stage.take() == [8, 11]
+
+
+def test_what_is_claimed_while_the_table_is_read_does_not_come_in(stage: Stage) -> None:
+    rows = stage.table.add(1, 2, 3)
+    stage.table.at_once = False
+    stage.window.look()
+    assert stage.window.claim(rows[:2]) == rows[:2]
+    stage.settle(1)
+    stage.table.answer()
+    assert stage.take() == [3]
+
+
 def test_a_window_of_one_works(stage: Stage) -> None:
     stage = Stage(size=1)
     stage.store(*range(10))
@@ -254,6 +278,7 @@ class WindowModel(RuleBasedStateMachine):
         self.early_id = 0
         self.under_way: list[Message] = []
         self.done: set[int] = set()
+        self.claimed = 0
 
     @rule(count=st.integers(1, 8))
     def store(self, count: int) -> None:
@@ -286,6 +311,15 @@ class WindowModel(RuleBasedStateMachine):
     def put_back(self) -> None:
         self.stage.window.put_back(self.under_way.pop())
 
+    @rule(first=st.integers(0, 8), count=st.integers(1, 8))
+    def claim(self, first: int, count: int) -> None:
+        rows = self.stage.table.first(first + count)[first:]
+        free = [one.id for one in rows if one.id not in {other.id for other in self.under_way}]
+        claimed = self.stage.window.claim(rows)
+        assert [one.id for one in claimed] == free
+        self.under_way += claimed
+        self.claimed += len(claimed)
+
     @precondition(lambda self: self.stage.table.readings)
     @rule(as_of_now=st.booleans())
     def answer(self, as_of_now: bool) -> None:
@@ -307,9 +341,9 @@ class WindowModel(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        assert len(self.stage.window) <= self.stage.window.held <= self.size
+        assert len(self.stage.window) <= self.stage.window.held <= self.size + self.claimed
         assert len(self.stage.table.readings) <= 1
-        assert all(limit <= 2 * self.size for limit in self.stage.table.limits)
+        assert all(limit <= 2 * self.size + self.claimed for limit in self.stage.table.limits)
 
     def teardown(self) -> None:
         if not hasattr(self, "stage"):
