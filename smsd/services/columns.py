@@ -51,6 +51,8 @@ ROUTES = {
     "action": ("|".join(ACTIONS), f"An action is one of {', '.join(ACTIONS)}"),
 }
 """What the words among a route's columns look like, and how people are told so."""
+ROUTE_NUMBERS = {"priority": (-1000, 1000), "weight": (1, 1000)}
+"""The numbers among them, and from what to what they go."""
 IDENTITY = (
     "account_id",
     "code",
@@ -64,8 +66,7 @@ IDENTITY = (
     "action",
     "channel_id",
 )
-ROUTE_NUMBERS = {"priority": (-1000, 1000), "weight": (1, 1000)}
-"""The numbers among them, and from what to what they go."""
+"""What makes a route another one than the others: all but its weight, price and cost."""
 
 
 class SettingError(ValueError):
@@ -241,5 +242,5 @@ def check_route(route: Route) -> None:
 
 
 def identity(route: Route) -> tuple[Value, ...]:
-    """Return what makes a route another one than the others: all but its weight, price and cost."""
+    """Return the values of a route that :data:`IDENTITY` names."""
     return tuple(getattr(route, name) for name in IDENTITY)
