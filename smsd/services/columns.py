@@ -10,11 +10,11 @@ from ipaddress import ip_network
 from smsd.numbering.addresses import number as digits
 from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS
-from smsd.services.hours import hours_of
 from smsd.services.numbers import DELIVERIES, keyword_of
 from smsd.services.push_urls import METHODS, checked
 from smsd.services.routing import ALPHABETS, MODES
 from smsd.services.rules import ACTIONS, SEND, TYPES
+from smsd.services.week import hours_of
 from smsd.store.settings import Route, Value
 
 BINDS = ("transmitter", "receiver", "transceiver")
