@@ -176,9 +176,9 @@ class Link(SessionProtocol):
         message, number = self._segments.popleft()
         segment = Segment(message, number, self._channel.next_reference())
         pdu = submit_pdu(message, number, now, self._channel.dialect, segment.reference)
+        self.session.request(pdu, segment, now)
         if number:
             self._flying[message.id] = self._flying.get(message.id, 0) + 1
-        self.session.request(pdu, segment, now)
         self.flush_soon()
 
     def begin_anew(self) -> None:

@@ -13,11 +13,11 @@ from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS, REFUNDS
 from smsd.services.checks import ANY, WHICH, approval
 from smsd.services.currencies import CURRENCIES
-from smsd.services.hours import hours_of
 from smsd.services.numbers import DELIVERIES, PUSH, keyword_of
 from smsd.services.push_urls import METHODS, carries_text, checked
 from smsd.services.routing import ALPHABETS, MODES
 from smsd.services.rules import ACTIONS, SEND, TYPES
+from smsd.services.week import hours_of
 from smsd.store.settings import Route, Value
 
 BINDS = ("transmitter", "receiver", "transceiver")
@@ -71,6 +71,8 @@ ROUTES = {
     "action": ("|".join(ACTIONS), f"An action is one of {', '.join(ACTIONS)}"),
 }
 """What the words among a route's columns look like, and how people are told so."""
+ROUTE_NUMBERS = {"priority": (-1000, 1000), "weight": (1, 1000)}
+"""The numbers among them, and from what to what they go."""
 IDENTITY = (
     "account_id",
     "code",
@@ -84,8 +86,7 @@ IDENTITY = (
     "action",
     "channel_id",
 )
-ROUTE_NUMBERS = {"priority": (-1000, 1000), "weight": (1, 1000)}
-"""The numbers among them, and from what to what they go."""
+"""What makes a route another one than the others: all but its weight, price and cost."""
 
 
 class SettingError(ValueError):
@@ -325,5 +326,5 @@ def check_route(route: Route) -> None:
 
 
 def identity(route: Route) -> tuple[Value, ...]:
-    """Return what makes a route another one than the others: all but its weight, price and cost."""
+    """Return the values of a route that :data:`IDENTITY` names."""
     return tuple(getattr(route, name) for name in IDENTITY)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from smsd.services.hours import hours_of
+from smsd.services.week import hours_of
 from smsd.sms.coding import Encoded, message_class, recode
 from smsd.store.settings import Route
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsd.services.hours import Hours, hours_of
+from smsd.services.week import Hours, hours_of
 from smsd.store.settings import Rows
 
 

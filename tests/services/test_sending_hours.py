@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsd.services.hours import hours_of
 from smsd.services.logs import shown_status
 from smsd.services.sending_hours import SendingHours
 from smsd.services.statuses import (
@@ -21,6 +20,7 @@ from smsd.services.statuses import (
     SYSTEM_FAILURE,
 )
 from smsd.services.submission import VALIDITY
+from smsd.services.week import hours_of
 from smsd.sms.udh import Concatenation
 from smsd.store.bulks import Bulk
 from smsd.store.messages import State

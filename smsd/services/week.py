@@ -18,7 +18,7 @@ _times = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][
 _zone = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*").fullmatch
 
 
-class Hours:
+class Week:
     """The minutes of a week in which something holds, in a zone's own time."""
 
     def __init__(self, minutes: frozenset[int], zone: tzinfo) -> None:
@@ -57,7 +57,7 @@ class Hours:
         return (local.weekday() * 24 + local.hour) * 60 + local.minute in self._minutes
 
 
-def hours_of(text: str) -> Hours:
+def hours_of(text: str) -> Week:
     """Return the hours that a text says.
 
     It has spans of days and times, with commas between them, and a time zone at its end, else UTC. A span
@@ -74,7 +74,7 @@ def hours_of(text: str) -> Hours:
     minutes: set[int] = set()
     for span in " ".join(words).split(","):
         minutes |= _span(span)
-    return Hours(frozenset(minutes), zone)
+    return Week(frozenset(minutes), zone)
 
 
 def _is_span(word: str) -> bool:
