@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsd.services.week import Hours, hours_of
+from smsd.services.week import Week, hours_of
 from smsd.store.settings import Rows
 
 
@@ -10,7 +10,7 @@ class SendingHours:
     """Knows the hours of each account."""
 
     def __init__(self) -> None:
-        self.of: dict[int, Hours] = {}
+        self.of: dict[int, Week] = {}
         """By account; of those that may be sent for at any time there is none."""
 
     def apply(self, rows: Rows) -> None:
