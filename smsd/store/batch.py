@@ -127,7 +127,7 @@ ORDER = (
 COMPANIONS = (DEBIT, TRACKED, LINK)
 """What goes with a new message, is stored with it and refused with it: its id begins their keys."""
 
-ALONG = {query: (ACCEPT, GATHERED) for query in COMPANIONS} | {REIMBURSED: (FINAL,)}
+ALONG = {query: (ACCEPT, GATHERED) for query in COMPANIONS} | {REIMBURSED: (FINAL,), REFUND: (VOID,)}
 """What goes along with another change of the same message, and is none of its own."""
 
 CHARGES = frozenset({DEBIT, REFUND, REIMBURSED})
@@ -201,7 +201,9 @@ class Batch:
             (credit.VOIDED, id, account_id, 0, 1, hour) for id, account_id in self.changes[REFUND].values()
         ]
         charges += [
-            (kind, id, account_id, 0, 1, hour) for id, account_id, kind in self.changes[REIMBURSED].values()
+            (kind, id, account_id, 0, 1, hour)
+            for id, account_id, kind in self.changes[REIMBURSED].values()
+            if id not in self.changes[REFUND]  # What is void is given back once.
         ]
         return charges
 
