@@ -275,14 +275,14 @@ class Story:
         self.engine.before, self.engine.after = [], []
         await self.settle(10)
         assert [one for one in await self.credit.sums() if one.balance != one.ledger] == []
-        charged = dict(
+        charged: dict[int, int] = dict(
             await self.engine.read(
                 Call(
                     Query("SELECT account_id, CAST(sum(charged) AS BIGINT) FROM message GROUP BY account_id")
                 )
             )
         )
-        counts = dict(
+        counts: dict[int, int] = dict(
             await self.engine.read(
                 Call(
                     Query("SELECT account_id, count(*) FROM message WHERE charged > 0 GROUP BY account_id"),
