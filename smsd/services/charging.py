@@ -115,7 +115,7 @@ class Charging:
                 self._left[account_id] = left
 
     def doubt(self) -> None:
-        """Read again soon what is left: another node may have given something back."""
+        """Read again soon what is left: another node, or an answer that was lost, may have changed it."""
         if not self._doubted:
             self._doubted = True
             self._clock.callLater(AGAIN, self._read)

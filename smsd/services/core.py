@@ -107,6 +107,7 @@ class Core:
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), Prices(PriceRows(engine), clock), clock)
         self.journal.debited = self.charging.debited
+        self.journal.back = self.charging.doubt
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
         self.pushing = Pushing(Pushes(engine), PushChanges(self.journal), clock)
         self.reports = Reports(

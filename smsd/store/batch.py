@@ -154,6 +154,7 @@ ALONG: dict[Query, tuple[Query, ...]] = {
     **dict.fromkeys(COMPANIONS, (ACCEPT, GATHERED)),
     FORGET_FRAGMENTS: (GATHERED, FINAL),
     REIMBURSED: (FINAL,),
+    REFUND: (VOID,),
     DELIVERED: (FINAL,),
     COUNTED: (CLICK,),
     CLAIMED: (WHOLE,),
@@ -240,7 +241,9 @@ class Batch:
             (credit.VOIDED, id, account_id, 0, 1, hour) for id, account_id in self.changes[REFUND].values()
         ]
         charges += [
-            (kind, id, account_id, 0, 1, hour) for id, account_id, kind in self.changes[REIMBURSED].values()
+            (kind, id, account_id, 0, 1, hour)
+            for id, account_id, kind in self.changes[REIMBURSED].values()
+            if id not in self.changes[REFUND]  # What is void is given back once.
         ]
         return charges
 

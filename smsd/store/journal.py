@@ -69,6 +69,10 @@ def _unheard(rows: list[Row]) -> None:
     """Nobody asks what is left."""
 
 
+def _unmissed() -> None:
+    """Nobody has missed the database."""
+
+
 class Journal:
     """Takes changes of messages and brings them to disk, batch by batch."""
 
@@ -81,6 +85,8 @@ class Journal:
         self._limit = limit
         self.debited: Callable[[list[Row]], None] = _unheard
         """Is told what accounts have left, as (account, micros); ``None`` for one that pays later."""
+        self.back: Callable[[], None] = _unmissed
+        """Is called when the database is there again: answers of its may have been lost."""
         self.heard: dict[Query, Callable[[list[Row]], None]] = {}
         """Who else is told the rows that changes of a kind give back, before what comes after these."""
         self._gathering = Batch()
@@ -339,6 +345,7 @@ class Journal:
             else:
                 if not self._available:
                     self.log.info("Messages are stored again.")
+                    self.back()
                 self._available = True
                 pause = EAGER
         self._running = False

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from smsd.store import bulks, links, logs, messages, pushes, received, received_logs, retention
+from smsd.store import bulks, credit, links, logs, messages, pushes, received, received_logs, retention
 from smsd.store.engine import Call, Query, Row
 from smsd.store.links import Which
 from smsd.store.messages import named
@@ -86,6 +86,15 @@ def test_so_do_those_for_what_is_pushed_again(connection: sqlite3.Connection) ->
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]
         assert [step for step in plan if step.startswith("SEARCH message")], plan
         assert not any(step.startswith("SCAN message") for step in plan), plan
+
+
+@pytest.mark.parametrize("name", ["CHARGED", "ENTERED", "UNCHARGED", "LEFT_OF", "BALANCE", "LEDGER", "ENTER"])
+def test_so_do_those_that_change_balances(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(credit, name)
+    columns = ", ".join(f"0 AS {column}" for column, _ in query.column_list()) if query.columns else "0"
+    sql = query.sql.replace("{rows}", f"(SELECT {columns})")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]
+    assert not any(re.match(r"SCAN (m|message|segment|credit|ledger)\b", step) for step in plan), plan
 
 
 class Explaining:
