@@ -27,6 +27,7 @@ from smsd.services.inbox import Inbox
 from smsd.services.links import Links, ShortLinks
 from smsd.services.logs import LogReading
 from smsd.services.networks import Networks
+from smsd.services.ported import Ported
 from smsd.services.pushing import Pushing
 from smsd.services.repetitions import Repetitions
 from smsd.services.reports import Reports
@@ -44,6 +45,7 @@ from smsd.store.journal import Journal
 from smsd.store.links import LinkChanges, LinkRows
 from smsd.store.logs import Logs
 from smsd.store.messages import Messages
+from smsd.store.ported import PortedRows
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
 from smsd.store.received_logs import ReceivedLogs
@@ -93,6 +95,7 @@ class Core:
         self.repetitions = Repetitions(self.repetition_rows, self.journal, self.ids, clock)
         self.routing = Routing()
         self.networks = Networks()
+        self.ported = Ported(PortedRows(engine), clock, self.networks.use_ported)
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), clock)
         self.journal.debited = self.charging.debited
@@ -159,6 +162,7 @@ class Core:
             self.accounts,
             self.routing,
             self.networks,
+            self.ported,
             self.charging,
             self.deliveries,
             self.inbox,
@@ -175,6 +179,7 @@ class Core:
         """
         tables = (self.messages, self.received, self.link_rows, self.repetition_rows, self.bulk_rows)
         self.ids.newest = max([await table.newest_id() for table in tables])
+        await self.ported.load()
         await self.backlog.resume()
         await self.charging.resume()
         await self.gathering.resume(self.messages)
