@@ -12,6 +12,7 @@ from smsd.cli.credit import audit, credit, ledger
 from smsd.cli.lists import list_
 from smsd.cli.networks import network
 from smsd.cli.numbers import number
+from smsd.cli.ported import ported
 from smsd.cli.prices import price
 from smsd.cli.pushes import push
 from smsd.cli.receipts import receipt
@@ -36,6 +37,7 @@ for group in (
     route,
     number,
     network,
+    ported,
     price,
     list_,
     approval,

@@ -104,7 +104,7 @@ def _result(way: Way, segments: int, currency: str) -> str:
         status = STATUSES[way.refusal]
         return f"Refused: {status.id} {status.name}, {status.description.rstrip('.').lower()}."
     assert way.route is not None
-    price, cost = (_total(one, segments) for one in (way.route.price, way.route.cost))
+    price, cost = (_total(one, segments) for one in (way.price, way.route.cost))
     return (
         f"Taken: route {way.route.id}, channel {_leads_to(way.route, way)}."
         f" Segments: {segments}. Price: {price} {currency}".rstrip()

@@ -33,6 +33,7 @@ from smsd.services.lists import KEPT as LISTS_KEPT
 from smsd.services.lists import Lists
 from smsd.services.logs import LogReading
 from smsd.services.networks import Networks
+from smsd.services.ported import Ported
 from smsd.services.prices import Prices
 from smsd.services.pushing import Pushing
 from smsd.services.repetitions import Repetitions
@@ -54,6 +55,7 @@ from smsd.store.links import LinkChanges, LinkRows
 from smsd.store.lists import ListRows
 from smsd.store.logs import Logs
 from smsd.store.messages import Messages
+from smsd.store.ported import PortedRows
 from smsd.store.prices import PriceRows
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
@@ -104,6 +106,7 @@ class Core:
         self.repetitions = Repetitions(self.repetition_rows, self.journal, self.ids, clock)
         self.routing = Routing()
         self.networks = Networks()
+        self.ported = Ported(PortedRows(engine), clock, self.networks.use_ported)
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), Prices(PriceRows(engine), clock), clock)
         self.journal.debited = self.charging.debited
@@ -164,7 +167,13 @@ class Core:
         self.channel_states = ChannelStates(ChannelStateRows(engine), clock)
         self.channel_states.watch(self.routing.away)
         self.failover = Failover(
-            self.routing, self.channel_states, self.journal, self.messages, self.dispatch, clock
+            self.routing,
+            self.networks,
+            self.channel_states,
+            self.journal,
+            self.messages,
+            self.dispatch,
+            clock,
         )
         self.dispatch.elsewhere = self.failover.refused
         self.approvals = Approvals(ApprovalRows(engine), self.reports, clock)
@@ -191,6 +200,7 @@ class Core:
             self.accounts,
             self.routing,
             self.networks,
+            self.ported,
             self.charging,
             self.deliveries,
             self.inbox,
@@ -211,6 +221,7 @@ class Core:
         """
         tables = (self.messages, self.received, self.link_rows, self.repetition_rows, self.bulk_rows)
         self.ids.newest = max([await table.newest_id() for table in tables])
+        await self.ported.load()
         await self.backlog.resume()
         await self.charging.resume()
         await self.lists.resume()

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from smsd.services.channel_states import ChannelStates
 from smsd.services.dispatch import Dispatch
 from smsd.services.looking import Looking
+from smsd.services.networks import Networks
 from smsd.services.routing import Routing
 from smsd.services.rules import Asked
 from smsd.sms.coding import Encoded
@@ -65,6 +66,7 @@ class Failover(Looking):
     def __init__(
         self,
         routing: Routing,
+        networks: Networks,
         states: ChannelStates,
         journal: Journal,
         messages: Messages,
@@ -73,6 +75,7 @@ class Failover(Looking):
     ) -> None:
         super().__init__(clock)
         self._routing = routing
+        self._networks = networks
         self._states = states
         self._journal = journal
         self._messages = messages
@@ -164,6 +167,7 @@ class Failover(Looking):
             message.destination,
             route.code,
             message.network,
+            self._networks.of(message.destination).country,
             message.source,
             message.content.data_coding,
             self._clock.seconds(),

@@ -9,16 +9,15 @@ from io import StringIO
 from typing import NamedTuple
 
 from smsd.numbering.addresses import destination
-from smsd.numbering.prefixes import country
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError, account_columns, route_columns
-from smsd.services.networks import Networks
+from smsd.services.network_administration import NetworkAdministration
 from smsd.services.prices import PriceList
 from smsd.services.routing import Routing, Unroutable
 from smsd.services.rules import Asked
 from smsd.store.engine import Engine
 from smsd.store.prices import PriceRow, PriceRows, Scope
-from smsd.store.settings import Account
+from smsd.store.settings import Account, Route
 
 MOST = 200_000
 """How many prices there may be: each node holds them all in memory."""
@@ -42,6 +41,7 @@ class PriceAdministration:
 
     def __init__(self, engine: Engine) -> None:
         self._administration = Administration(engine)
+        self._networks = NetworkAdministration(engine)
         self._rows = PriceRows(engine)
 
     async def all(self) -> list[dict[str, str]]:
@@ -98,29 +98,27 @@ class PriceAdministration:
         writer.writerows(await self.all())
         return file.getvalue()
 
-    async def find(self, system_id: str, number: str) -> Priced:
-        """Return what a segment to a number costs an account.
+    async def find(self, system_id: str, number: str, route: Route | None = None) -> Priced:
+        """Return what a segment to a number costs an account, on a route, or on the one it would take.
 
         Raises:
             SettingError: if there is no such account, it is no number, or no price or route is for it.
         """
         account = await self._administration.account(system_id)
-        digits = destination(number)
-        if digits is None:
-            raise SettingError(f"It is no international number: {number!r}.")
-        rows = await self._administration.rows()
-        networks, routing = Networks(), Routing()
-        networks.apply(rows)
-        routing.apply(rows)
-        network, place = networks.of(digits), country(digits)
-        quote = PriceList(await self._rows.all()).find(account.id, account.currency, place, network)
+        home = await self._networks.home(number)
+        country, network = home.country, home.mccmnc
+        quote = PriceList(await self._rows.all()).find(account.id, account.currency, country, network)
         if quote is not None:
-            return Priced(quote.price, account.currency, place, network, quote.row)
-        try:
-            route = routing.find(Asked(account.id, digits, network=network))
-        except Unroutable:
-            raise SettingError(f"Account {system_id} has no price and no route for {digits}.") from None
-        return Priced(route.price, account.currency, place, network, None)
+            return Priced(quote.price, account.currency, country, network, quote.row)
+        if route is None:
+            routing = Routing()
+            routing.apply(await self._administration.rows())
+            digits = destination(number) or ""
+            try:
+                route = routing.find(Asked(account.id, digits, network=network, country=country))
+            except Unroutable:
+                raise SettingError(f"Account {system_id} has no price and no route for {digits}.") from None
+        return Priced(route.price, account.currency, country, network, None)
 
     async def _accounts(self) -> tuple[Account, ...]:
         return (await self._administration.rows()).accounts

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from smsd.numbering.prefixes import country
 from smsd.store.engine import StoreUnavailable
 from smsd.store.prices import PriceRow, PriceRows
 from smsd.store.settings import Account, Rows
@@ -48,8 +47,6 @@ class PriceList:
             owner: Owner = scope.currency if scope.account_id is None else scope.account_id
             places = self._owners.setdefault(owner, {})
             places[scope.country, scope.network] = Quote(row.price, row)
-        self.by_country = any(place[0] for places in self._owners.values() for place in places)
-        """Whether the country of a destination makes a difference."""
 
     def __bool__(self) -> bool:
         return bool(self._owners)
@@ -102,12 +99,11 @@ class Prices:
             reading = Deferred.fromCoroutine(self._reread())
             reading.addErrback(lambda failure: self.log.failure("Changed prices can't be used", failure))
 
-    def of(self, account: Account, number: str, network: str, otherwise: str) -> str:
-        """Return what a segment to a number in a network costs; without a price for that, ``otherwise``."""
+    def of(self, account: Account, country: str, network: str, otherwise: str) -> str:
+        """Return what a segment to a country and network costs; without a price for that, ``otherwise``."""
         if not self._list:
             return otherwise
-        where = country(number) if self._list.by_country else ""
-        key = (account.id, account.currency, where, network)
+        key = (account.id, account.currency, country, network)
         try:
             price = self._known[key]
         except KeyError:

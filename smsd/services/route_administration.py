@@ -11,12 +11,15 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
+from smsd.numbering.plan import UNKNOWN
 from smsd.services.administration import Administration
 from smsd.services.channel_states import STALE
 from smsd.services.columns import SettingError, check_route, identity, route_columns
-from smsd.services.networks import Networks
+from smsd.services.network_administration import NetworkAdministration
+from smsd.services.price_administration import PriceAdministration
 from smsd.services.routing import Considered, Routing, Unroutable
 from smsd.services.rules import BINARY, FLASH, TEXT, Asked
+from smsd.services.statuses import REJECTED_PREFIX_MISSING
 from smsd.sms.data_coding import GSM_DEFAULT, OCTETS, with_class
 from smsd.store.channel_states import ChannelState
 from smsd.store.engine import Engine
@@ -57,6 +60,8 @@ class Way(NamedTuple):
     """How many routes have another code, account or prefix."""
     route: Route | None
     """The one that it takes, or that refuses it."""
+    price: str
+    """What a segment costs the account."""
     refusal: int
     """The status it is refused with; 0 if it is not."""
     rows: Rows
@@ -69,6 +74,8 @@ class RouteAdministration:
 
     def __init__(self, engine: Engine, clock: IReactorTime) -> None:
         self._administration = Administration(engine)
+        self._networks = NetworkAdministration(engine)
+        self._prices = PriceAdministration(engine)
         self._tables = SettingsTables(engine)
         self._clock = clock
 
@@ -137,27 +144,32 @@ class RouteAdministration:
             for channel_id, state in (await self._administration.channel_states()).items()
             if now - state.seen_at <= STALE
         }
-        routing, networks = Routing(), Networks()
+        home = await self._networks.home(number)
+        routing = Routing()
         routing.apply(rows)
-        networks.apply(rows)
         routing.away(frozenset(channel_id for channel_id, state in states.items() if state.away))
         asked = Asked(
             account_id,
             number,
             code,
-            networks.of(number),
+            home.mccmnc,
+            home.country,
             origin,
             DATA_CODINGS[kind],
             now if at is None else at,
             at is not None and at > now,
         )
         considered, others = routing.consider(asked)
-        refusal, route = 0, None
+        if home is UNKNOWN:
+            return Way(asked, considered, others, None, "0", REJECTED_PREFIX_MISSING, rows, states)
         try:
             route = routing.find(asked)
         except Unroutable as found:
-            refusal, route = found.status, found.route
-        return Way(asked, considered, others, route, refusal, rows, states)
+            return Way(asked, considered, others, found.route, "0", found.status, rows, states)
+        price = route.price
+        if account:
+            price = (await self._prices.find(account, number, route)).price
+        return Way(asked, considered, others, route, price, 0, rows, states)
 
 
 def routes_of(lines: Iterable[str], rows: Rows) -> Iterator[Route]:

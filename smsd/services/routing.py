@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from smsd.numbering.prefixes import country
 from smsd.services.rules import FORBID, MCC, SEND, Asked, Rule, share
 from smsd.services.statuses import (
     REJECTED_NETWORK,
@@ -86,8 +85,6 @@ class Routing:
         self._away: frozenset[int] = frozenset()
         self._usable: frozenset[int] = frozenset()
         self._alternatives: dict[int, bool] = {}
-        self.country_of = country
-        """Returns the country of a number, in ISO 3166's two letters."""
 
     def apply(self, rows: Rows) -> None:
         """Take over changed routes and channels."""
@@ -153,7 +150,6 @@ class Routing:
         code = self._codes.get(asked.code)
         if code is None:
             return [], len(self._routes)
-        asked.country = self.country_of(asked.destination)
         rules = sorted(code.along(asked), key=ORDER)
         considered = [Considered(rule.route, rule.mismatch(asked)) for rule in rules]
         return considered, len(self._routes) - len(rules)
@@ -205,7 +201,6 @@ class Routing:
                 network = network[:MCC] if network[:MCC] in code.networks else ""
             place = (place, network)
         if code.countries:
-            asked.country = self.country_of(number)
             place = (place, asked.country if asked.country in code.countries else None)
         found = code.places.get(place)
         if found is None:

@@ -34,15 +34,15 @@ class Asked(msgspec.Struct, gc=False):
     """E.164 digits."""
     code: str = ""
     network: str = ""
-    """The destination's MCC and MNC, if they are known."""
+    """The destination's MCC and MNC, if they are known …"""
+    country: str = ""
+    """… and its country, in ISO 3166's two letters."""
     source: str = ""
     data_coding: int = 0
     at: float = 0.0
     """When it is to be sent …"""
     later: bool = False
     """… and whether that is later, so that it does not matter which channels are away now."""
-    country: str = ""
-    """The destination's, in ISO 3166's two letters: filled in if routes look at it."""
 
 
 class Condition(NamedTuple):

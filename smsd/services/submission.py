@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
+from smsd.numbering.plan import UNKNOWN
 from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough, PackageExpired
 from smsd.services.checks import NOTHING, Checks
@@ -31,6 +32,7 @@ from smsd.services.statuses import (
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_NOT_ENOUGH_CREDITS,
+    REJECTED_PREFIX_MISSING,
     REJECTED_PREPAID_PACKAGE_EXPIRED,
     REJECTED_SOURCE,
 )
@@ -185,7 +187,9 @@ class Submission:
                 found = self._checks.look(request.account.id, number, source, content, request.together)
                 if found.status != PENDING_APPROVAL:
                     refusal = found.status
-        network = self._networks.of(number) if number is not None else ""
+        home = UNKNOWN if number is None else self._networks.of(number)
+        if refusal == MESSAGE_ACCEPTED and home is UNKNOWN:
+            refusal = REJECTED_PREFIX_MISSING
         due_at = request.due_at if request.due_at is not None and request.due_at > now else now
         expires_at = due_at + VALIDITY
         if request.expires_at is not None and request.expires_at < expires_at:
@@ -202,7 +206,8 @@ class Submission:
                         request.account.id,
                         number or "",
                         request.route_code,
-                        network,
+                        home.mccmnc,
+                        home.country,
                         source or "",
                         request.content.data_coding,
                         due_at,
@@ -235,11 +240,11 @@ class Submission:
         )
         message.origin = request.origin
         message.client_id = request.client_id
-        message.network = network
+        message.network = home.mccmnc
         if route is not None:
             message.route_id, message.cost = route.id, route.cost
             prices = self._charging.prices
-            message.price = prices.of(request.account, message.destination, network, route.price)
+            message.price = prices.of(request.account, home.country, home.mccmnc, route.price)
         if refusal != MESSAGE_ACCEPTED:
             raise self._refused(message, refusal, found.error)
         if found is not NOTHING:

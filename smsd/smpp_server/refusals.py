@@ -15,6 +15,7 @@ from smsd.services.statuses import (
     REJECTED_NOT_ENOUGH_CREDITS,
     REJECTED_NOT_REACHABLE,
     REJECTED_NOT_SENT,
+    REJECTED_PREFIX_MISSING,
     REJECTED_PREPAID_PACKAGE_EXPIRED,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SENDER,
@@ -24,7 +25,7 @@ from smsd.services.statuses import (
 from smsd.smpp import status
 
 NETWORK_NOT_COVERED = 0x22
-"""The platform's command_status for a destination that no route leads to, or that is forbidden."""
+"""The platform's command_status for a destination to which no way leads, or none that may be taken."""
 NOT_ENOUGH_CREDIT = 0xFF
 """The platform's command_status for an account whose credit does not cover the message, or has expired."""
 CHANNEL_DISABLED = 0x4A1
@@ -41,6 +42,7 @@ COMMAND_STATUSES = {
     # Not ESME_RTHROTTLED: clients would send the same again and again.
     REJECTED_FLOODING_FILTER: status.ESME_RSUBMITFAIL,
     REJECTED_NOT_SENT: status.ESME_RSUBMITFAIL,
+    REJECTED_PREFIX_MISSING: NETWORK_NOT_COVERED,
     REJECTED_ROUTE_NOT_AVAILABLE: NETWORK_NOT_COVERED,
     REJECTED_NETWORK: NETWORK_NOT_COVERED,
     REJECTED_NOT_REACHABLE: NETWORK_NOT_COVERED,

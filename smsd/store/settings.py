@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from smsd.store.engine import Call, Engine, Query, Row
+from smsd.store.ported import PortedRows
 
 Value = int | str | None
 
@@ -132,6 +133,8 @@ class Rows(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     numbers: tuple[Number, ...] = ()
     networks: tuple[Network, ...] = ()
+    ported_edition: int = 0
+    """How often the ported numbers were changed, which are too many to be read here."""
 
 
 class SettingsTables:
@@ -139,6 +142,7 @@ class SettingsTables:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._ported = PortedRows(engine)
 
     async def read(self) -> Rows:
         """Return all rows, those of each table in the order of their ids."""
@@ -148,6 +152,7 @@ class SettingsTables:
             tuple(Route(*row) for row in await self._engine.read(_select("route", Route))),
             tuple(Number(*row) for row in await self._engine.read(_select("number", Number))),
             tuple(Network(*row) for row in await self._engine.read(_select("network", Network))),
+            await self._ported.edition(),
         )
 
     async def insert(self, table: str, row: Mapping[str, Value]) -> int:
