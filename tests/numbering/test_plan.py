@@ -155,3 +155,14 @@ def test_a_plan_is_made_of_its_tables() -> None:
     assert plan.find("41443026727") == Home("CH", "", "", "", "41", "Switzerland")
     assert plan.of_network("22801") is plan.find("41791234567")
     assert plan.of_network("22802") == Home("CH", "22802", "Sunrise", "", "41", "Switzerland", True)
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [
+        *(("385911234567", "HR"), ("12025550123", "US"), ("14165550123", "CA"), ("447400123456", "GB")),
+        *(("77012345678", "KZ"), ("88213123456", ""), ("99912345", "")),
+    ],
+)
+def test_a_number_has_a_country(number: str, country: str) -> None:
+    assert built_in().find(number).country == country

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsd.numbering.prefixes import country, prefixes
+from smsd.numbering.prefixes import prefixes
 
 
 @pytest.mark.parametrize(
@@ -25,17 +25,6 @@ def test_a_number_begins_with_its_country_s_prefix_and_its_network_s(
     number: str, country: str, network: str
 ) -> None:
     assert prefixes(number) == (country, network)
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        *(("385911234567", "HR"), ("12025550123", "US"), ("14165550123", "CA"), ("447400123456", "GB")),
-        *(("77012345678", "KZ"), ("88213123456", ""), ("99912345", ""), ("12345", "")),
-    ],
-)
-def test_a_number_has_a_country(number: str, expected: str) -> None:
-    assert country(number) == expected
 
 
 @given(st.from_regex(r"[1-9][0-9]{4,14}", fullmatch=True))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smsd.numbering.plan import built_in
 from smsd.services.routing import Routing, Unroutable
 from smsd.services.rules import Asked, kind
 from smsd.services.statuses import (
@@ -56,14 +57,16 @@ def routing(*routes: tuple[int | None, str, int] | Route, **fields: Any) -> Rout
 def taken(routes: Routing, account_id: int, number: str = NUMBER, **fields: Any) -> int | None:
     """Return the channel of the route that a message takes, 0 if there is none."""
     try:
-        return routes.find(Asked(account_id, number, **fields)).channel_id
+        return routes.find(
+            Asked(account_id, number, **({"country": built_in().find(number).country} | fields))
+        ).channel_id
     except Unroutable:
         return 0
 
 
 def refusal(routes: Routing, **fields: Any) -> int:
     with pytest.raises(Unroutable) as refused:
-        routes.find(Asked(1, NUMBER, **fields))
+        routes.find(Asked(1, NUMBER, **({"country": "HR"} | fields)))
     return refused.value.status
 
 
@@ -273,7 +276,7 @@ def test_the_routes_that_are_considered_say_why_they_do_not_fit() -> None:
         route(5, 5),
         route(6, 5, prefix="49"),
     )
-    considered, others = routes.consider(Asked(1, NUMBER, source="Acme", at=MONDAY_NOON))
+    considered, others = routes.consider(Asked(1, NUMBER, country="HR", source="Acme", at=MONDAY_NOON))
     assert others == 1
     assert [(one.route.id, one.mismatch) for one in considered] == [
         (4, "The destination is not in AT."),
