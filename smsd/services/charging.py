@@ -47,6 +47,11 @@ class Charging:
         reading = Deferred.fromCoroutine(self._reread())
         reading.addErrback(lambda failure: self.log.failure("Credit can't be read", failure))
 
+    @property
+    def reserved(self) -> int:
+        """What is set aside for messages on their way to disk, of all accounts."""
+        return sum(self._reserved.values())
+
     def left(self, account_id: int) -> int | None:
         """Return what an account has left, in millionths of its currency; ``None`` if it pays later."""
         left = self._left.get(account_id)

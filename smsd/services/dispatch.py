@@ -68,6 +68,11 @@ class Outbox:
         self._waking = False
         self._suspended = False
 
+    @property
+    def held(self) -> int:
+        """How many messages are in memory or under way."""
+        return sum(window.held for windows in self._windows.values() for window in windows.values())
+
     def attach(self, wake: Callable[[], None] | None) -> None:
         """Call ``wake`` whenever messages wait and none did; ``None`` lets them wait."""
         self._wake = wake
@@ -276,6 +281,11 @@ class Dispatch:
         for queue in await self._messages.queues():
             self.look(queue)
 
+    @property
+    def held(self) -> int:
+        """How many messages are in memory or under way, on all channels."""
+        return sum(outbox.held for outbox in self._outboxes.values())
+
     def look(self, queue: Queue) -> None:
         """Take note that messages of a queue may wait in the table."""
         self.outbox(queue.channel_id).look(queue.account_id, queue.priority)
@@ -296,6 +306,10 @@ class Dispatch:
                 self._size,
             )
         return outbox
+
+    def forget(self, now: float) -> None:
+        """Let go of what waits for receipts of messages whose validity has ended."""
+        self._tracking.forget(now)
 
     def stop(self, account_id: int) -> None:
         """Deal with the messages of an account that wait here and are not to be sent."""

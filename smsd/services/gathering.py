@@ -62,6 +62,11 @@ class Gathering:
         self._clock = clock
         self._incomplete: dict[Key, _Incomplete] = {}
 
+    @property
+    def incomplete(self) -> int:
+        """How many messages wait for parts."""
+        return len(self._incomplete)
+
     async def resume(self, messages: Messages) -> None:
         """Take up the messages that waited for parts when the node last stopped."""
         for message, parts in await messages.gathering():

@@ -63,6 +63,16 @@ class Tracking:
         self._looking = False
         self._ending: dict[int, Message] = {}
 
+    @property
+    def remembered(self) -> int:
+        """How many segments, and messages of several of them, are remembered until their receipts come."""
+        return len(self._fresh) + len(self._ending)
+
+    @property
+    def parked(self) -> int:
+        """How many receipts wait for what they are about."""
+        return len(self._parked) + len(self._lookups)
+
     def taken(self, channel_id: int, operator_id: str, message: Message, number: int) -> None:
         """Remember, and store, what the operator calls a segment: the only one (0) or one of several."""
         key = (channel_id, operator_id)
@@ -75,6 +85,16 @@ class Tracking:
             timer.cancel()
             self._unpark(waiting)
             self._apply(key, waiting.outcome, waiting.acknowledge, message, number)
+
+    def forget(self, now: float) -> None:
+        """Let go of the segments taken first whose messages' validity has ended: a receipt may still come.
+
+        It is looked up in the table then, like that of any old segment.
+        """
+        while self._fresh and next(iter(self._fresh.values()))[0].expires_at <= now:
+            del self._fresh[next(iter(self._fresh))]
+        while self._ending and next(iter(self._ending.values())).expires_at <= now:
+            del self._ending[next(iter(self._ending))]
 
     def receipt(
         self,
@@ -194,6 +214,9 @@ class Tracking:
         message = self._one(message)
         if message.ended is None:
             message.ended = {}
+        elif number in message.ended:
+            acknowledge()  # What was said of a segment first stands, as it does of a message.
+            return
         message.ended[number] = outcome
         self._journal.ended(*key, status, error, lambda _: acknowledge())
         delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]

@@ -61,7 +61,8 @@ SENT = Query(
 )
 ENDED = Query(
     "UPDATE segment SET status = r.status, error = r.error FROM {rows} AS r"
-    " WHERE segment.channel_id = r.channel_id AND segment.operator_id = r.operator_id",
+    " WHERE segment.channel_id = r.channel_id AND segment.operator_id = r.operator_id"
+    " AND segment.status IS NULL",
     "channel_id bigint, operator_id text, status smallint, error int",
 )
 POSTPONED = Query(

@@ -101,6 +101,11 @@ class Journal:
         """How many submitters wait for the disk."""
         return self._waiting
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was taken so far is on disk."""
+        return not self._running
+
     def admit(self, account_id: int, count: int) -> None:
         """See whether so many messages of an account may begin to wait.
 
