@@ -73,6 +73,8 @@ class Gathering:
             incomplete = _Incomplete(message, parts)
             incomplete.on_disk = True
             self.wait_for(incomplete)
+        for message_id in await messages.with_parts_left():
+            self._journal.forget_parts(message_id)
 
     def part(self, request: Request, place: Concatenation, submitter: Submitter) -> Message:
         """Take one part; the request's body is this part's text, without its concatenation element.
@@ -117,6 +119,7 @@ class Gathering:
     def stored(self, message: Message) -> None:
         """Take note that a part is on disk; with the last one the message goes on its way."""
         if message.state != State.GATHERING:
+            self._journal.forget_parts(message.id)
             self._backlog.joined(message.account_id)
             self._dispatch.offer(message)
 

@@ -212,13 +212,12 @@ class Tracking:
             self._reports.end(message, status, error, acknowledge)
             return
         message = self._one(message)
+        self._journal.ended(*key, status, error, lambda _: acknowledge())
         if message.ended is None:
             message.ended = {}
         elif number in message.ended:
-            acknowledge()  # What was said of a segment first stands, as it does of a message.
-            return
+            return  # What was said of a segment first stands, as it does of a message.
         message.ended[number] = outcome
-        self._journal.ended(*key, status, error, lambda _: acknowledge())
         delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]
         if status != DELIVERED_TO_HANDSET or len(delivered) == message.segments:
             self._reports.end(message, status, error, lambda: self._ended(message.id))

@@ -43,6 +43,11 @@ GATHERED = Query(
     " FROM {rows} AS r WHERE message.id = r.id AND message.state = 0",
     "id bigint, state smallint, segments int, report smallint, content text",
 )
+UNGATHERED = Query(
+    "UPDATE message SET state = 0 FROM {rows} AS r WHERE message.id = r.id AND message.state IN (1, 2)",
+    "id bigint",
+)
+"""Lets a long message wait for its last part again."""
 FORGET_FRAGMENTS = Query(
     "DELETE FROM fragment WHERE message_id IN (SELECT id FROM {rows} AS r)",
     "id bigint",
@@ -111,9 +116,16 @@ REIMBURSED = Query(
     REFUND.columns,
 )
 """Gives back what messages cost that the same transaction ends, unless they have ended before."""
+REGAINED = Query(
+    REFUND.sql.replace("ON message.id = one.id", "ON message.id = one.id AND message.state IN (1, 2)"),
+    REFUND.columns,
+)
+"""Gives back what long messages cost that are to wait for their last part again, if they were whole."""
 ORDER = (
     REFUND,
     VOID,
+    REGAINED,
+    UNGATHERED,
     UNTRACKED,
     ACCEPT,
     DEBIT,

@@ -29,11 +29,13 @@ from smsd.store.batch import (
     HELD,
     POSTPONED,
     REFUND,
+    REGAINED,
     REIMBURSED,
     REPORTED,
     SEGMENT,
     SENT,
     SET_ASIDE,
+    UNGATHERED,
     VOID,
     Batch,
     Submitter,
@@ -52,9 +54,15 @@ AT_ONCE = 1000
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
-REFUSED = {ACCEPT: VOID, TRACKED: UNTRACKED, ARRIVED: NEVER_ARRIVED, KEPT: NEVER_KEPT}
+REFUSED = {
+    ACCEPT: VOID,
+    GATHERED: UNGATHERED,
+    TRACKED: UNTRACKED,
+    ARRIVED: NEVER_ARRIVED,
+    KEPT: NEVER_KEPT,
+}
 """What is refused while the database is away, and how it is taken back, should it be there."""
-DEBITS = frozenset({DEBIT, REFUND, REIMBURSED})
+DEBITS = frozenset({DEBIT, REFUND, REGAINED, REIMBURSED})
 """What tells how much credit is left."""
 MISHAP = "A change was stored, but what follows from it failed"
 """Logged when a callback fails: it harms no one else in the batch."""
@@ -156,19 +164,22 @@ class Journal:
         self._wait(FRAGMENT, key, submitter, message, message.account_id)
 
     def gathered(self, whole: Message, submitter: Submitter, missing: Message | None, cost: int = 0) -> None:
-        """Store that the last part has come, and the message is whole and costs so much; raises as accept."""
+        """Store that the last part has come, and the message is whole and costs so much; raises as accept.
+
+        The other parts stay on disk until :meth:`forget_parts`: should nobody hear that this is there, the
+        message waits for its last part again.
+        """
         self.admit(whole.account_id, 1)
         if missing is not None:
             self._change(BEGUN, missing.id, accepted_row(missing), self._intake)
         row = (whole.id, whole.state, whole.segments, whole.report, encode_content(whole))
         self._change(GATHERED, whole.id, row, self._intake)
-        self._change(FORGET_FRAGMENTS, whole.id, (whole.id,), self._intake)
         if cost:
             self._change(DEBIT, whole.id, (whole.account_id, cost), self._intake)
         self._wait(GATHERED, whole.id, submitter, whole, whole.account_id)
 
     def forget_parts(self, message_id: int) -> None:
-        """Store that nobody waits for a long message's other parts any more."""
+        """Store that a long message's parts are not needed any more: it is whole, or has ended."""
         self._change(FORGET_FRAGMENTS, message_id, (message_id,))
 
     def taken(self, channel_id: int, operator_id: str, message_id: int, number: int) -> None:
@@ -378,10 +389,11 @@ class Journal:
         # A commit whose answer was lost may have taken place: what was refused must not be there.
         refused = {void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()}
         debited = batch.changes[DEBIT]
-        refused[REFUND] = {id: (id, *debited[id]) for id in batch.changes[ACCEPT] if id in debited}
+        for back, of in ((REFUND, ACCEPT), (REGAINED, GATHERED)):
+            refused[back] = {id: (id, *debited[id]) for id in batch.changes[of] if id in debited}
         along = batch.changes[PUSH]
         refused[PUSHED] = {id: (id,) for id in along if any(id in batch.changes[of] for of in REFUSED)}
-        for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
+        for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT):
             batch.changes[query] = {}
         later = self._gathering
         for id in batch.changes[FINAL]:  # What a message cost goes back with its first end, or not at all.

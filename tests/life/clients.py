@@ -17,6 +17,7 @@ from smsd.smpp import status
 from smsd.smpp.pdu import BindTransceiver, BindTransmitter, DeliverSm, DeliverSmResp, Pdu, SubmitSm, SubmitSmResp
 from tests.http_api.client import Answer, basic, octets
 from tests.http_api.receiver import Receiver
+from tests.life.diary import Diary
 from tests.peers import PASSWORD, FakeEsme, Network
 
 _receipt = re.compile(rb"id:(\d+) .* stat:([A-Z ]+) err:(\d+)").match
@@ -58,8 +59,9 @@ class Order(msgspec.Struct):
     """The status with which it was taken or refused, over HTTP."""
     heard: list[Heard] = []
 
-    def hear(self, at: float, stat: str, *, acked: bool) -> None:
+    def hear(self, diary: Diary, at: float, stat: str, *, acked: bool) -> None:
         """Take a final report."""
+        diary.note(f"is reported: {stat}{', acknowledged' if acked else ''}", self.destination)
         assert not any(one.safe for one in self.heard), f"{self.destination} is reported again"
         self.heard.append(Heard(at, stat, acked))
 
@@ -67,7 +69,8 @@ class Order(msgspec.Struct):
 class Book:
     """All orders."""
 
-    def __init__(self) -> None:
+    def __init__(self, diary: Diary) -> None:
+        self.diary = diary
         self.orders: list[Order] = []
         self.by_destination: dict[str, Order] = {}
 
@@ -135,6 +138,7 @@ class Esme(FakeEsme):
                 order.answered += 1
             else:
                 order.refused = True
+            self._book.diary.note(f"was submitted: {pdu.command_status}, {pdu.message_id!r}", order.destination)
         elif type(pdu).__name__.startswith("Bind"):
             self.bound = pdu.command_status == status.ESME_ROK
             if not self.bound:
@@ -160,7 +164,7 @@ class Esme(FakeEsme):
         acked = what in ("ack", "ack and cut")
         if pdu.esm_class & INTERMEDIATE == 0:
             assert order.by == "receipt", f"{order} has a receipt"
-            order.hear(self._network.seconds(), found[2].decode(), acked=acked)
+            order.hear(self._book.diary, self._network.seconds(), found[2].decode(), acked=acked)
         if acked:
             self.send(DeliverSmResp(pdu.sequence_number, status.ESME_ROK))
         elif what in ("not now", "never"):
@@ -231,7 +235,7 @@ class Web(Receiver):
             order = self._book.by_destination[report["to"]]
             if report["status"]["id"] != PENDING_WAITING_DELIVERY:
                 assert order.by == "push", f"{order} is pushed"
-                order.hear(self._network.seconds(), report["status"]["name"], acked=mood == "take")
+                order.hear(self._book.diary, self._network.seconds(), report["status"]["name"], acked=mood == "take")
         if mood == "hang up":
             assert request.channel is not None
             request.channel.loseConnection()

@@ -16,6 +16,7 @@ from smsd.smpp.pdu import SubmitSmResp as Resp
 from smsd.smpp.pdu import response
 from smsd.smpp.tlv import SAR_SEGMENT_SEQNUM
 from smsd.sms.udh import concatenation, split_udh
+from tests.life.diary import Diary
 from tests.peers import Network, Peer
 
 HOUR = 3600.0
@@ -67,6 +68,7 @@ class Told(msgspec.Struct):
 class Attempt(msgspec.Struct):
     """A submit_sm, and all that followed."""
 
+    destination: str
     number: int
     """Which segment it is; 0: all of the message."""
     operator_id: str
@@ -124,8 +126,11 @@ class OperatorLink(Peer):
 class Operator:
     """An SMSC."""
 
-    def __init__(self, network: Network, random: Random, channel_id: int, port: int) -> None:
+    def __init__(
+        self, network: Network, random: Random, diary: Diary, channel_id: int, port: int
+    ) -> None:
         self._network = network
+        self._diary = diary
         self._random = random
         self.channel_id = channel_id
         self.port = port
@@ -179,7 +184,8 @@ class Operator:
             failed = any(told.final and not told.delivered and told.acked_at for told in one.receipts)
             assert not one.safe or (self.again and failed), f"{destination} is sent again, though it was taken"
         fate = Fate() if self.calm else self._fate()
-        attempt = Attempt(number, str(next(self._ids)), now, fate)
+        attempt = Attempt(destination, number, str(next(self._ids)), now, fate)
+        self._diary.note(f"is submitted: segment {number}, as {attempt.operator_id}: {fate}", destination)
         self.attempts[destination].append(attempt)
         if fate.cut == "before":
             link.cut()
@@ -199,6 +205,7 @@ class Operator:
         message_id = attempt.operator_id.encode() if fate.status == status.ESME_ROK else b""
         link.send(Resp(pdu.sequence_number, fate.status, message_id))
         attempt.answered_at = self._network.seconds()
+        self._diary.note(f"is answered: {attempt.operator_id}, {fate.status}", attempt.destination)
         if fate.cut == "after":
             link.cut()
 
@@ -282,6 +289,8 @@ class Operator:
                 short_message=text % (operator_id.encode(), told.stat, told.error),
             )
             number = link.send(pdu)
+            if attempt is not None:
+                self._diary.note(f"has a receipt: {attempt.operator_id}, {told.stat!r}", attempt.destination)
             told.sent_at = told.sent_at or self._network.seconds()
             link.unanswered[number] = (attempt, told)
             self._network.callLater(PATIENCE, self._impatient, link, number)
@@ -292,6 +301,9 @@ class Operator:
             self.tell_later(*waiting, 0.0)
 
     def answered(self, attempt: Attempt | None, told: Told, command_status: int) -> None:
+        if attempt is not None:
+            what = f"had a receipt, answered {command_status}: {attempt.operator_id}, {told.stat!r}"
+            self._diary.note(what, attempt.destination)
         if command_status == status.ESME_ROK:
             told.acked_at = self._network.seconds()
         else:

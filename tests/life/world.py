@@ -24,6 +24,7 @@ from smsd.sms.udh import Concatenation, with_length
 from smsd.store.credit import Credit
 from smsd.store.engine import Call, Query, Row
 from smsd.store.settings import SettingsTables
+from tests.life.diary import Diary
 from tests.life.clients import Book, Esme, Order, Web, Wire, request
 from tests.life.operators import HOUR, Operator
 from tests.life.storage import Moody, Storage
@@ -145,10 +146,11 @@ class World:
         self.random = random = Random(seed)
         self.network = network = Network()
         self.storage = storage
-        self.book = Book()
+        self.diary = Diary(network)
+        self.book = Book(self.diary)
         self.web = Web(network, random, self.book)
         self.operators = [
-            Operator(network, random, number, port) for number, port in ((1, 2775), (2, 2776))
+            Operator(network, random, self.diary, number, port) for number, port in ((1, 2775), (2, 2776))
         ]
         self.esmes: list[Esme] = []
         self.wires: list[Wire] = []
@@ -223,6 +225,7 @@ class World:
         }
         for _ in range(steps):
             (happening,) = self.random.choices(list(happenings), list(happenings.values()))
+            self.diary.note(happening.__name__.strip("_"))
             happening()
             if self.random.random() < 0.6:
                 self._wait(self.random.choice((0.0, 0.0, 0.5, 1, 2, 5, 15, 40)))
@@ -376,7 +379,7 @@ class World:
             for report in answer.json["results"] if answer is not None and done else ():
                 order = self.book.by_destination[report["to"]]
                 assert order.by in ("fetch", "push"), f"{order} is fetched"
-                order.hear(self.network.seconds(), report["status"]["name"], acked=True)
+                order.hear(self.diary, self.network.seconds(), report["status"]["name"], acked=True)
         elif wire.kind in ("send", "again"):
             for order in wire.orders:
                 order.refused = answer is not None and not done
@@ -462,6 +465,7 @@ class World:
         self.node = Node(self.network, self.storage)
         self.node.begin()
         self.network.settle()
+        self.diary.note("the node has started")
 
     def _restart(self) -> None:
         self.node.engine.recover()
@@ -484,14 +488,14 @@ class World:
     def end(self) -> None:
         """Let everybody do what they should, and everything end."""
         self.calm = True
+        self.diary.note("the end")
         self.node.engine.recover()
         self.look()
         self._open_operators()
         self.web.calm = True
         for operator in self.operators:
             operator.calm = True
-        for esme in self.esmes:
-            esme.calm = True
+        self.leave()
         for account in ACCOUNTS:
             for _ in range(2):
                 self._calm_client(account)

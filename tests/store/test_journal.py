@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
 from smsd.store.batch import ACCEPT
+from smsd.store.credit import Credit
 from smsd.store.engine import Call, Engine, Query, Row, StoreUnavailable
 from smsd.store.journal import AT_ONCE, Journal, Overloaded
 from smsd.store.messages import Message, Messages, Queue, Report, State
@@ -561,6 +562,9 @@ def test_the_parts_of_a_message_are_kept_until_it_is_whole(stage: Stage) -> None
     assert stage.submitter.heard == [("stored", 1), ("stored", 1)]
     assert result(Messages(stage.engine).gathering()) == []
     assert result(Messages(stage.engine).queued(Queue(1, 1, 0), 10)) == [whole]
+    assert result(Messages(stage.engine).with_parts_left()) == [1]
+    stage.journal.forget_parts(1)
+    stage.turn()
     assert stage.rows("SELECT * FROM fragment") == []
 
 
@@ -570,7 +574,28 @@ def test_all_parts_of_a_message_can_share_a_transaction(stage: Stage) -> None:
     stage.journal.gathered(message(1, body=b"ab"), stage.submitter, one)
     stage.turn()
     assert stage.state(1) == State.QUEUED
-    assert stage.rows("SELECT * FROM fragment") == []
+
+
+@pytest.mark.parametrize("engine_fails", ["before", "after"])
+def test_a_whole_message_that_was_refused_waits_for_its_last_part_again(
+    stage: Stage, engine_fails: str
+) -> None:
+    result(Credit(stage.engine).add(1, 1000))
+    one = message(1, state=State.GATHERING, segments=2)
+    stage.journal.gather(one, 1, b"a", stage.submitter, one)
+    stage.turn()
+    setattr(stage.engine, engine_fails, gone())
+    stage.journal.gathered(message(1, body=b"ab"), stage.submitter, None, 300)
+    stage.turn()
+    assert stage.submitter.heard == [("stored", 1), ("not stored", 1)]
+    stage.clock.advance(0.1)
+    stage.turn()
+    assert result(Messages(stage.engine).gathering())[0][1] == {1: b"a"}
+    assert stage.rows("SELECT micros FROM credit") == [(1000,)]
+    stage.journal.gathered(message(1, body=b"ab"), stage.submitter, None, 300)
+    stage.turn()
+    assert stage.state(1) == State.QUEUED
+    assert stage.rows("SELECT micros FROM credit") == [(700,)]
 
 
 @pytest.mark.parametrize("engine_fails", ["before", "after"])
