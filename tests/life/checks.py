@@ -36,6 +36,8 @@ WORDS = {
     b"UNKNOWN": EXPIRED_UNKNOWN,
 }
 """What the operators' words mean."""
+DRIFT = 2
+"""By how many messages the count of an account's backlog may be off after faults, until it is counted anew."""
 COLUMNS = (
     "id, account_id, channel_id, state, status, error, report, bulk_id, destination, segments, price,"
     " accepted_at, due_at, expires_at, sent_at, done_at"
@@ -186,6 +188,7 @@ class Ending:
         delivered = all(DELIVERED_TO_HANDSET in words.get(number, ()) for number in numbers)
         if delivered:
             failures.add(DELIVERED_TO_HANDSET)
+        failures |= {WORDS[one.stat] for attempt in attempts for one in attempt.receipts if _early(attempt, one)}
         if certain or delivered:
             assert row.status in failures, f"not as the operator said: {row} {attempts}"
 
@@ -230,8 +233,15 @@ class Ending:
             assert not left, f"{left} are left in {table}: {messages}"
 
 
+def _early(attempt: Attempt, told: Told) -> bool:
+    """Tell whether a receipt came before the answer that names its message, and may have counted or not."""
+    return told.final and 0 < told.sent_at < attempt.answered_at
+
+
 def nothing_is_left_in_memory(world: World) -> None:
     """See whether the services have forgotten everything, once all clients have hung up."""
     world.leave()
     held = {name: count for name, count in world.node.core.in_memory().items() if count}
+    if held.get("messages that wait to be sent", 0) <= DRIFT:
+        held.pop("messages that wait to be sent", None)
     assert not held, f"left in memory: {held}"
