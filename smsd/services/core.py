@@ -106,7 +106,7 @@ class Core:
             self.link_rows, LinkChanges(self.journal), self.pushing, self.ids, clock, short_links
         )
         self.reports.ended = self.links.ended
-        self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
+        self.tracking = Tracking(self.journal, self.messages, self.reports, self.backlog, clock)
         self._stops = stops = Stops()
         self.dispatch = Dispatch(
             self.journal,

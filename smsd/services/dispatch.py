@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.backlog import Backlog
 from smsd.services.reports import Reports
+from smsd.services.retries import put_off
 from smsd.services.statuses import (
     EXPIRED_EXPIRED,
     NO_RESPONSE,
@@ -21,9 +22,6 @@ from smsd.services.tracking import Outcome, Tracking
 from smsd.services.window import Window
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Queue, State
-
-FIRST_RETRY, LAST_RETRY = 60.0, 3600.0
-"""Seconds until a message that an operator refuses for the time being is tried again: doubled each time."""
 
 
 class Outbox:
@@ -136,12 +134,7 @@ class Outbox:
         if not temporary:
             self._end(message, UNDELIVERABLE_REJECTED_OPERATOR, error)
             return
-        now = self._clock.seconds()
-        message.due_at = now + min(FIRST_RETRY * 2**message.attempts, LAST_RETRY)
-        message.attempts += 1
-        message.error = error
-        if message.due_at >= message.expires_at:
-            message.due_at = message.expires_at
+        put_off(message, error, self._clock.seconds())
         window = self._window_of(message)
         self._journal.postponed(message, lambda _: window.settle(message.id))
         self._reports.waiting(message, error)

@@ -9,8 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from smsd.services.backlog import Backlog
 from smsd.services.reports import Reports
-from smsd.services.statuses import DELIVERED_TO_HANDSET
+from smsd.services.retries import put_off, retry_at
+from smsd.services.statuses import DELIVERED_TO_HANDSET, GSM_ERRORS
 from smsd.store.engine import StoreRefused, StoreUnavailable
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Segment, State
@@ -33,6 +35,15 @@ class Outcome(NamedTuple):
 
     status: int
     error: int
+    again: bool = False
+    """Whether the operator leaves it to us to try again what fails for a reason that may pass."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another attempt may succeed, and is ours to make."""
+        return (
+            self.again and self.status != DELIVERED_TO_HANDSET and not GSM_ERRORS[self.error].smpp_permanent
+        )
 
 
 class Waiting(NamedTuple):
@@ -52,10 +63,18 @@ class Tracking:
 
     log = Logger()
 
-    def __init__(self, journal: Journal, messages: Messages, reports: Reports, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        messages: Messages,
+        reports: Reports,
+        backlog: Backlog,
+        clock: IReactorTime,
+    ) -> None:
         self._journal = journal
         self._messages = messages
         self._reports = reports
+        self._backlog = backlog
         self._clock = clock
         self._fresh: dict[Key, tuple[Message, int]] = {}
         self._parked: dict[Key, tuple[Waiting, IDelayedCall]] = {}
@@ -203,13 +222,16 @@ class Tracking:
     def _apply(
         self, key: Key, outcome: Outcome, acknowledge: Callable[[], None], message: Message, number: int
     ) -> None:
-        """End the message, or note the end of one of its segments."""
-        status, error = outcome
+        """End the message, or note the end of one of its segments; or let it be tried again."""
+        status, error = outcome.status, outcome.error
         if message.state == FINAL:
             acknowledge()
             return
         if number == 0:
-            self._reports.end(message, status, error, acknowledge)
+            if outcome.may_pass and self._is_in_time(message):
+                self._try_again(message, error, acknowledge)
+            else:
+                self._reports.end(message, status, error, acknowledge)
             return
         message = self._one(message)
         self._journal.ended(*key, status, error, lambda _: acknowledge())
@@ -217,10 +239,34 @@ class Tracking:
             message.ended = {}
         elif number in message.ended:
             return  # What was said of a segment first stands, as it does of a message.
-        message.ended[number] = outcome
-        delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]
-        if status != DELIVERED_TO_HANDSET or len(delivered) == message.segments:
-            self._reports.end(message, status, error, lambda: self._ended(message.id))
+        message.ended[number] = status, error
+        ended = message.ended.values()
+        failures = [one for one in ended if one[0] != DELIVERED_TO_HANDSET]
+        whole = len(ended) == message.segments
+        if not failures:
+            if whole:
+                self._reports.end(message, status, error, lambda: self._ended(message.id))
+        elif not outcome.again:
+            if status != DELIVERED_TO_HANDSET:
+                self._reports.end(message, status, error, lambda: self._ended(message.id))
+        elif outcome.may_pass and len(failures) == len(ended) and self._is_in_time(message):
+            # Not before it is known that nobody has got a part of it.
+            if whole:
+                self._ended(message.id)
+                self._try_again(message, error)
+        else:
+            self._reports.end(message, *failures[0], lambda: self._ended(message.id))
+
+    def _is_in_time(self, message: Message) -> bool:
+        """Tell whether a message's next attempt would come before its validity ends."""
+        return retry_at(message, self._clock.seconds()) < message.expires_at
+
+    def _try_again(self, message: Message, error: int, after: Callable[[], None] | None = None) -> None:
+        """Let a message wait for another attempt, all of it; call ``after`` once that is on disk."""
+        put_off(message, error, self._clock.seconds())
+        self._backlog.joined(message.account_id)
+        self._journal.undelivered(message, after)
+        self._reports.waiting(message, error)
 
     def _ended(self, message_id: int) -> None:
         self._ending.pop(message_id, None)

@@ -72,9 +72,22 @@ ENDED = Query(
 )
 POSTPONED = Query(
     "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error FROM {rows} AS r"
-    " WHERE message.id = r.id AND message.state = 2",
+    " WHERE message.id = r.id AND message.state = 2 AND message.attempts = r.attempts - 1",
     "id bigint, due_at float8, attempts int, error int",
 )
+UNTAKEN = Query(
+    "DELETE FROM segment WHERE message_id IN (SELECT message.id FROM {rows} AS r"
+    " JOIN message ON message.id = r.id AND message.attempts = r.attempts - 1)",
+    "id bigint, attempts int",
+)
+"""Forgets what an operator called a message that it could not deliver, and which is sent to it anew."""
+UNDELIVERED = Query(
+    "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error, sent_at = NULL"
+    " FROM {rows} AS r WHERE message.id = r.id AND message.state IN (2, 3)"
+    " AND message.attempts = r.attempts - 1",
+    "id bigint, due_at float8, attempts int, error int",
+)
+"""Lets a message that was sent wait for another attempt; twice for the same attempt does no harm."""
 HELD = Query(
     "UPDATE message SET state = 1, resumes_at = coalesce(message.resumes_at, message.due_at),"
     " due_at = message.expires_at FROM {rows} AS r WHERE message.id = r.id AND message.state = 2",
@@ -139,6 +152,8 @@ ORDER = (
     SENT,
     ENDED,
     POSTPONED,
+    UNTAKEN,
+    UNDELIVERED,
     HELD,
     REIMBURSED,
     FINAL,

@@ -35,7 +35,9 @@ from smsd.store.batch import (
     SEGMENT,
     SENT,
     SET_ASIDE,
+    UNDELIVERED,
     UNGATHERED,
+    UNTAKEN,
     VOID,
     Batch,
     Submitter,
@@ -205,6 +207,12 @@ class Journal:
         """Store that a message is to be tried again at its ``due_at``."""
         self._change(POSTPONED, message.id, (message.id, message.due_at, message.attempts, message.error))
         self._gathering.after.append((POSTPONED, message.id, after))
+
+    def undelivered(self, message: Message, after: Callable[[], None] | None = None) -> None:
+        """Store that a message that was sent is to be sent anew at its ``due_at``."""
+        self._change(UNTAKEN, message.id, (message.id, message.attempts))
+        row = (message.id, message.due_at, message.attempts, message.error)
+        self.change(UNDELIVERED, message.id, row, None if after is None else lambda _: after())
 
     def held(self, message_id: int, after: Callable[[bool], None]) -> None:
         """Store that a queued message is not to be sent before its bulk is resumed."""

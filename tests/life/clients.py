@@ -14,7 +14,15 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from smsd.services.statuses import PENDING_WAITING_DELIVERY
 from smsd.smpp import status
-from smsd.smpp.pdu import BindTransceiver, BindTransmitter, DeliverSm, DeliverSmResp, Pdu, SubmitSm, SubmitSmResp
+from smsd.smpp.pdu import (
+    BindTransceiver,
+    BindTransmitter,
+    DeliverSm,
+    DeliverSmResp,
+    Pdu,
+    SubmitSm,
+    SubmitSmResp,
+)
 from tests.http_api.client import Answer, basic, octets
 from tests.http_api.receiver import Receiver
 from tests.life.diary import Diary
@@ -138,7 +146,9 @@ class Esme(FakeEsme):
                 order.answered += 1
             else:
                 order.refused = True
-            self._book.diary.note(f"was submitted: {pdu.command_status}, {pdu.message_id!r}", order.destination)
+            self._book.diary.note(
+                f"was submitted: {pdu.command_status}, {pdu.message_id!r}", order.destination
+            )
         elif type(pdu).__name__.startswith("Bind"):
             self.bound = pdu.command_status == status.ESME_ROK
             if not self.bound:
@@ -235,7 +245,9 @@ class Web(Receiver):
             order = self._book.by_destination[report["to"]]
             if report["status"]["id"] != PENDING_WAITING_DELIVERY:
                 assert order.by == "push", f"{order} is pushed"
-                order.hear(self._book.diary, self._network.seconds(), report["status"]["name"], acked=mood == "take")
+                order.hear(
+                    self._book.diary, self._network.seconds(), report["status"]["name"], acked=mood == "take"
+                )
         if mood == "hang up":
             assert request.channel is not None
             request.channel.loseConnection()
@@ -244,5 +256,3 @@ class Web(Receiver):
             return NOT_DONE_YET
         request.setResponseCode(200 if mood == "take" else 503)
         return b""
-
-

@@ -11,9 +11,17 @@ import msgspec
 
 from smsd.channels.operator_ids import canonical
 from smsd.smpp import status
-from smsd.smpp.pdu import Bind, BindReceiver, BindTransmitter, DeliverSm, DeliverSmResp, Pdu, SubmitSm
+from smsd.smpp.pdu import (
+    Bind,
+    BindReceiver,
+    BindTransmitter,
+    DeliverSm,
+    DeliverSmResp,
+    Pdu,
+    SubmitSm,
+    response,
+)
 from smsd.smpp.pdu import SubmitSmResp as Resp
-from smsd.smpp.pdu import response
 from smsd.smpp.tlv import SAR_SEGMENT_SEQNUM
 from smsd.sms.udh import concatenation, split_udh
 from tests.life.diary import Diary
@@ -29,8 +37,17 @@ FOR_GOOD = (status.ESME_RINVDSTADR, 0x45B)
 FOR_NOW = (status.ESME_RSYSERR, status.ESME_RX_T_APPN, status.ESME_RSUBMITFAIL)
 TOO_MUCH = (status.ESME_RTHROTTLED, status.ESME_RMSGQFUL)
 DELIVERED = (b"DELIVRD", 0)
-ENDS = ((b"UNDELIV", 1), (b"UNDELIV", 31), (b"EXPIRED", 0), (b"REJECTD", 1), (b"UNKNOWN", 0), (b"DELETED", 0))
-"""The other ends, with the operator's error: 1 is permanent, 31 is not."""
+PASSING = 31
+"""A GSM error that is not permanent."""
+ENDS = (
+    (b"UNDELIV", 1),
+    (b"UNDELIV", PASSING),
+    (b"EXPIRED", 0),
+    (b"REJECTD", 1),
+    (b"UNKNOWN", 0),
+    (b"DELETED", 0),
+)
+"""The other ends, with the operator's error."""
 
 
 class Fate(NamedTuple):
@@ -59,6 +76,10 @@ class Told(msgspec.Struct):
     @property
     def final(self) -> bool:
         return self.stat != b"ENROUTE"
+
+    @property
+    def may_pass(self) -> bool:
+        return self.error == PASSING and self.final
 
     @property
     def delivered(self) -> bool:
@@ -126,9 +147,7 @@ class OperatorLink(Peer):
 class Operator:
     """An SMSC."""
 
-    def __init__(
-        self, network: Network, random: Random, diary: Diary, channel_id: int, port: int
-    ) -> None:
+    def __init__(self, network: Network, random: Random, diary: Diary, channel_id: int, port: int) -> None:
         self._network = network
         self._diary = diary
         self._random = random
@@ -181,8 +200,10 @@ class Operator:
         before = [one for one in self.attempts[destination] if one.number == number]
         assert link.bound_as is not BindReceiver, "submitted on a receiver"
         for one in before:
-            failed = any(told.final and not told.delivered and told.acked_at for told in one.receipts)
-            assert not one.safe or (self.again and failed), f"{destination} is sent again, though it was taken"
+            failed = any(told.may_pass and told.sent_at for told in one.receipts)
+            assert not one.safe or (self.again and failed), (
+                f"{destination} is sent again, though it was taken"
+            )
         fate = Fate() if self.calm else self._fate()
         attempt = Attempt(destination, number, str(next(self._ids)), now, fate)
         self._diary.note(f"is submitted: segment {number}, as {attempt.operator_id}: {fate}", destination)
@@ -240,9 +261,11 @@ class Operator:
                 self._tell(attempt, DELIVERED, answered + random.uniform(0, 60))
             return
         if random.random() < 0.1:
-            self._tell(attempt, (b"ENROUTE", 31), answered + random.uniform(0, 60))
+            self._tell(attempt, (b"ENROUTE", PASSING), answered + random.uniform(0, 60))
         end = DELIVERED if random.random() < 0.7 else random.choice(ENDS)
-        when = random.choices(("at once", "early", "soon", "late", "too late", "never"), (3, 2, 5, 2, 1, 1))[0]
+        when = random.choices(("at once", "early", "soon", "late", "too late", "never"), (3, 2, 5, 2, 1, 1))[
+            0
+        ]
         delay = {
             "at once": 0.0,
             "early": -random.uniform(0, 2.5),
@@ -283,7 +306,9 @@ class Operator:
         for attempt, told in due:
             link = self._random.choice(receivers)
             operator_id = attempt.operator_id if attempt is not None else "999"
-            text = b"id:%b sub:001 dlvrd:001 submit date:2601020304 done date:2601020305 stat:%b err:%03d text:"
+            text = (
+                b"id:%b sub:001 dlvrd:001 submit date:2601020304 done date:2601020305 stat:%b err:%03d text:"
+            )
             pdu = DeliverSm(
                 esm_class=4 if told.final else 0x20,
                 short_message=text % (operator_id.encode(), told.stat, told.error),

@@ -10,7 +10,11 @@ from typing import Any
 import msgspec
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import alsoProvides, implementer, providedBy
 
 from smsd.http_api.site import Limits as HttpLimits
 from smsd.http_api.site import site
@@ -24,8 +28,8 @@ from smsd.sms.udh import Concatenation, with_length
 from smsd.store.credit import Credit
 from smsd.store.engine import Call, Query, Row
 from smsd.store.settings import SettingsTables
-from tests.life.diary import Diary
 from tests.life.clients import Book, Esme, Order, Web, Wire, request
+from tests.life.diary import Diary
 from tests.life.operators import HOUR, Operator
 from tests.life.storage import Moody, Storage
 from tests.peers import HASH, Network, Services, result, submit_sm
@@ -38,11 +42,13 @@ LATEST = 5 * HOUR
 UNSTORED, HELD = 40, 4
 
 
+@implementer(IReactorTime)
 class Reactor:
     """The network as one life of the node sees it: when it is over, nothing of it happens any more."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        alsoProvides(self, providedBy(network))
         self.dead = False
         self.protocols: list[Any] = []
         """The node's ends of connections."""
@@ -50,8 +56,14 @@ class Reactor:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
 
-    def callLater(self, delay: float, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return self._network.callLater(delay, self._call, work, args, kwargs)
+    def seconds(self) -> float:
+        return self._network.seconds()
+
+    def getDelayedCalls(self) -> Any:
+        return self._network.getDelayedCalls()
+
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+        return self._network.callLater(delay, self._call, callable, args, kwargs)
 
     def _call(self, work: Callable[..., Any], args: Any, kwargs: Any) -> None:
         if not self.dead:
@@ -61,13 +73,14 @@ class Reactor:
         return self._network.connectTCP(host, port, _Remembering(self, factory))
 
     def kill(self) -> None:
-        """End it: its peers see their connections end, and it sees nothing."""
+        """End it: its peers see their connections end, and nothing that it still does has an effect."""
         self.dead = True
         for pump in self._network.pumps:
             for end in (pump.clientIO, pump.serverIO):
                 if end.protocol in self.protocols:
-                    end.protocol = Protocol()
+                    protocol, end.protocol = end.protocol, Protocol()
                     end.producer, end.stream, end.disconnecting = None, [], True
+                    protocol.connectionLost(Failure(ConnectionLost()))  # So that nothing of it lingers.
 
 
 class _Remembering:
@@ -111,8 +124,9 @@ class Node(Services):
 
     def kill(self) -> None:
         """End it as a power failure does."""
-        self.reactor.kill()
         self.engine.dead = True
+        self.reactor.kill()
+        self.engine.wake()
         result(self.engine.close())
 
     def stop(self, network: Network) -> None:
@@ -190,8 +204,10 @@ class World:
                 "window": random.choice((1, 3, 10)),
                 "rate": random.choice((0, 0, 0, 3)),
                 "unanswered": random.choice(("again", "again", "fail", "wait")),
+                "undelivered": random.choice(("final", "again")),
                 "long": random.choice(("udh", "sar", "payload")),
             }
+            operator.again = options["undelivered"] == "again"
             self.options.append(options)
             name = f"operator{operator.channel_id}"
             result(node.administration.add_channel(name, "smpp", msgspec.json.encode(options).decode()))
@@ -271,9 +287,7 @@ class World:
         for _ in range(self.random.choice((1, 1, 1, 3, 12))):
             registered = self.random.choice((0, 1, 1, 1, 2, 0x11))
             by = "receipt" if registered else "none"
-            order = self.book.new(
-                esme.account, self._destination(), by, failures_only=registered & 3 == 2
-            )
+            order = self.book.new(esme.account, self._destination(), by, failures_only=registered & 3 == 2)
             fields: dict[str, Any] = {"priority_flag": self.random.choice((0, 0, 0, 1))} | self._times(order)
             if self.random.random() < 0.2:
                 text = b"long " * self.random.choice((40, 70))
@@ -384,7 +398,9 @@ class World:
             for order in wire.orders:
                 order.refused = answer is not None and not done
                 order.lost = answer is None
-            for order, told in zip(wire.orders, answer.json["messages"] if done and answer else (), strict=False):
+            for order, told in zip(
+                wire.orders, answer.json["messages"] if done and answer else (), strict=False
+            ):
                 order.status = told["status"]["id"]
                 order.answered = int(told["status"]["groupId"] in (0, 1))
                 order.ids.add(told["messageId"])
@@ -452,8 +468,9 @@ class World:
 
     def _kill(self) -> None:
         self.node.kill()
-        for one in (self.book, *self.operators):
-            one.doubt()
+        self.book.doubt()
+        for operator in self.operators:
+            operator.doubt()
         self._start()
 
     def _start(self) -> None:
