@@ -166,6 +166,38 @@ def test_a_message_goes_through_its_states_one_transaction_each(stage: Stage) ->
     ]
 
 
+def test_what_was_not_delivered_waits_as_if_it_had_never_been_sent(stage: Stage) -> None:
+    stage.accept(1)
+    stage.journal.taken(1, "a", 1, 0)
+    stage.journal.sent(1, NOON, lambda _: None)
+    one = message(1, due_at=NOON + 60)
+    one.attempts, one.error = 1, 27
+    heard: list[str] = []
+    stage.journal.undelivered(one, lambda: heard.append("undelivered"))
+    stage.turn()
+    assert heard == ["undelivered"]
+    assert stage.rows("SELECT state, due_at, attempts, error, sent_at FROM message") == [
+        (State.SCHEDULED, NOON + 60, 1, 27, None)
+    ]
+    assert stage.rows("SELECT * FROM segment") == []
+
+
+@pytest.mark.parametrize("change", ["postponed", "undelivered"])
+def test_an_attempt_in_vain_that_is_told_again_does_not_undo_the_next_one(stage: Stage, change: str) -> None:
+    stage.accept(1)
+    one = message(1, due_at=NOON + 60)
+    one.attempts = 1
+    tell = getattr(stage.journal, change)
+    tell(one, lambda *_: None)
+    stage.turn()
+    assert result(Messages(stage.engine).due(NOON + 60, 10)) == [Queue(1, 1, 0)]
+    stage.journal.taken(1, "b", 1, 0)
+    tell(one, lambda *_: None)
+    stage.turn()
+    assert stage.state(1) == State.QUEUED
+    assert stage.rows("SELECT operator_id FROM segment") == [("b",)]
+
+
 def test_a_final_message_stays_as_it_ended(stage: Stage) -> None:
     told: list[bool] = []
     stage.accept(1)
@@ -260,7 +292,9 @@ def test_what_has_happened_is_kept_while_the_database_is_away(stage: Stage) -> N
     stage.journal.sent(1, NOON, lambda _: heard.append("sent"))
     stage.journal.final(2, 5, 0, NOON, 1, lambda made: heard.append(f"final {made}"))
     stage.turn()
-    stage.journal.postponed(message(3, due_at=NOON + 60), lambda _: heard.append("postponed"))
+    postponed = message(3, due_at=NOON + 60)
+    postponed.attempts = 1
+    stage.journal.postponed(postponed, lambda _: heard.append("postponed"))
     stage.journal.reported(4, NOON, lambda _: heard.append("reported"))
     assert heard == []
     stage.clock.pump([0.1, 0.2, 0.4])
@@ -643,6 +677,7 @@ async def test_the_journal_works_on_every_database(engine: Engine) -> None:
     for id in range(1, 1001):
         journal.reported(id, NOON + 4, lambda _: None)
     postponed = message(3000, due_at=NOON + 60)
+    postponed.attempts = 1
     journal.postponed(postponed, lambda _: None)
     await turn()
     assert told[-1] == (7, False)
