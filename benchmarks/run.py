@@ -9,46 +9,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
 from benchmarks.machine import describe
-from benchmarks.node import Node, background, database, program
-
-Row = tuple[str, str, str, str]
-"""What was measured, its rate, its latency, and what it cost."""
+from benchmarks.node import background, database, program
+from benchmarks.rows import Row, cpu, latency, node
+from benchmarks.stress import backlog, refusals
 
 HEADS: Row = ("measured", "per second", "latency p50 / p99, ms", "CPU of smsd, µs each")
 BINDS = ((1, 10), (1, 100), (4, 10), (4, 100))
 IDLE_BINDS = 1000
 SUBMITS = 2_000
 """submit_sm a second of one account while another gets its receipts."""
-
-
-def latency(answer: dict[str, Any]) -> str:
-    """Return the median and the 99th percentile of a run."""
-    figures = answer["latency_ms"]
-    return f"{figures['p50']:.1f} / {figures['p99']:.1f}" if figures else ""
-
-
-def cpu(answer: dict[str, Any], count: float) -> str:
-    """Return what the node spent on each message."""
-    spent = sum(process.get("cpu_s", 0.0) for process in answer["processes"])
-    return f"{spent / count * 1e6:.0f}" if count else ""
-
-
-@contextmanager
-def node(kind: str) -> Iterator[Node]:
-    """Run a node on an empty database, in a folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="smsd-bench-") as name, database(kind, Path(name)) as url:
-        one = Node(Path(name), url)
-        one.start()
-        try:
-            yield one
-        finally:
-            one.stop()
 
 
 def limits(kind: str, scale: float) -> Iterator[Row]:
@@ -240,6 +213,8 @@ PARTS = {
     "links": links,
     "pushing": pushing,
     "idle": idle,
+    "refusals": refusals,
+    "backlog": backlog,
 }
 
 

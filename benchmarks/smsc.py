@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.common import (
@@ -106,6 +107,8 @@ class Smsc:
         self.minute = 0
         self.receipt_text = b""
         self.destinations: set[bytes] = set()
+        self.refused_once: set[bytes] = set()
+        self.order: list[bytes] = []
         self.first_submit = self.last_submit = 0.0
         self.submits = self.accepted = self.delivered = self.deliver_ok = self.redelivered = 0
         self.deliver_errors: Counter[int] = Counter()
@@ -196,12 +199,17 @@ class Smsc:
             session.out.append(HEADER.pack(16, SUBMIT_SM_RESP, status, sequence))
             return
         self.submits += 1
+        if options.refuse_once and self.refuses_once(match[3]):
+            self.respond(session, HEADER.pack(16, SUBMIT_SM_RESP, options.fail_status, sequence), now)
+            return
         if options.fail_every and not self.submits % options.fail_every:
             self.respond(session, HEADER.pack(16, SUBMIT_SM_RESP, options.fail_status, sequence), now)
             return
         source, destination, digits, registered, length, text = match.groups()
         self.accepted += 1
         self.destinations.add(digits)
+        if options.order_file:
+            self.order.append(digits)
         message_id = b"%d" % next(self.ids)
         response = b"%b%b\0" % (HEADER.pack(17 + len(message_id), SUBMIT_SM_RESP, 0, sequence), message_id)
         self.respond(session, response, now)
@@ -215,6 +223,13 @@ class Smsc:
             self.receipts.append((now + self.receipt_wait, account, body))
         else:
             account.waiting.append(body)
+
+    def refuses_once(self, digits: bytes) -> bool:
+        """Tell whether a destination is one of those refused once, and has not been so far."""
+        if int(digits) % self.options.refuse_once or digits in self.refused_once:
+            return False
+        self.refused_once.add(digits)
+        return True
 
     def respond(self, session: Session, response: bytes, now: float) -> None:
         """Send the answer to a submit_sm, now or after the delay."""
@@ -380,8 +395,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--window", type=int, default=100, help="deliver_sm without an answer, per session")
     add("--fail-every", type=int, default=0, help="refuse one in so many submit_sm")
     add("--fail-status", type=number, default=ESME_RTHROTTLED, help="... with this command_status (0x58)")
+    add("--refuse-once", type=int, default=0, help="refuse the first attempt of one in so many destinations")
     add("--seconds", type=float, help="end after so long")
     add("--destinations-file", help="write the distinct destinations of the accepted messages to this file")
+    add("--order-file", help="write the destinations of the accepted messages to this file, as they came")
     return parser.parse_args(arguments)
 
 
@@ -395,6 +412,8 @@ def main() -> int:
     result = smsc.run()
     if options.destinations_file:
         smsc.write_destinations(options.destinations_file)
+    if options.order_file:
+        Path(options.order_file).write_bytes(b"\n".join(smsc.order))
     print_json(result)
     return 0
 

@@ -52,7 +52,7 @@ from smsd.smpp.pdu import (
 )
 from smsd.smpp.status import ESME_ROK
 from smsd.smpp_server.listener import Limits, Listener, Sessions
-from smsd.store.engine import Call, Query, Row
+from smsd.store.engine import Call, Engine, Query, Row
 from smsd.store.settings import SettingsTables
 from smsd.store.sqlite import SqliteEngine
 
@@ -517,20 +517,64 @@ def add_account(engine: SqliteEngine, system_id: str, **columns: int | str) -> i
     return result(SettingsTables(engine).insert("account", row))
 
 
-class Stack:
+class Services:
+    """All of smsd but its ports and its storage, put together over an engine; nothing has begun yet."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        reactor: Any,
+        *,
+        limits: Limits | None = None,
+        bounds: Bounds | None = None,
+        short_links: str = "",
+        private: bool = True,
+        pace: Pace | None = None,
+    ) -> None:
+        self.hashing = Worker()
+        self.core = core = Core(
+            engine, reactor, self.hashing.run, bounds or Bounds(), short_links=ShortLinks(short_links)
+        )
+        self.administration = Administration(engine)
+        self.listener = Listener(core, "smsd", limits or Limits())
+        self.channels = Channels(core.dispatch, core.inbox, core.channel_states, reactor, session.Limits())
+        self.sessions = Sessions(self.listener)
+        self.api = HttpApi(core)
+        for user in (self.channels, self.listener):
+            core.settings.use(user.apply)
+        core.pushing.use(PushClient(core.accounts, reactor, 20.0, 16, private), pace or Pace())
+
+    def start(self) -> None:
+        """Begin, and read the settings."""
+        core = self.core
+        for service in (
+            self.sessions,
+            self.channels,
+            core.channel_states,
+            core.deadlines,
+            core.pushing,
+            core.bulk_changes,
+            core.failover,
+            core.approvals,
+        ):
+            service.startService()
+        result(core.settings.load())
+
+
+class Stack(Services):
     """All of smsd but its ports: an account ``acme``, and a route to the operator at a channel."""
 
     def __init__(
         self,
         folder: Path,
         *,
-        limits: Limits | None = None,
         unstored: int = 10_000,
         held: int = 2_000,
+        kind: str = "smpp",
+        limits: Limits | None = None,
         short_links: str = "",
         private: bool = True,
         pace: Pace | None = None,
-        kind: str = "smpp",
         **options: Any,
     ) -> None:
         self.network = network = Network()
@@ -542,34 +586,18 @@ class Stack:
             options = {"endpoint": f"tcp:127.0.0.1:{PORT}", "system_id": "smsd", "password": "pw"} | options
         self.file.write_bytes(database(kind, msgspec.json.encode(options).decode()))
         result(self.engine.open())
-        self.administration = Administration(self.engine)
-        self.hashing = Worker()
-        self.core = Core(
+        super().__init__(
             self.engine,
             network,
-            self.hashing.run,
-            Bounds(unstored, held, held),
-            short_links=ShortLinks(short_links),
+            limits=limits,
+            bounds=Bounds(unstored, held, held),
+            short_links=short_links,
+            private=private,
+            pace=pace,
         )
-        self.listener = Listener(self.core, "smsd", limits or Limits())
-        core = self.core
-        self.channels = Channels(core.dispatch, core.inbox, core.channel_states, network, session.Limits())
-        self.sessions = Sessions(self.listener)
-        self.api = HttpApi(self.core)
-        for user in (self.channels, self.listener):
-            self.core.settings.use(user.apply)
         self.smsc = FakeSmsc(network)
         network.ports[PORT] = self.smsc
-        self.sessions.startService()
-        self.channels.startService()
-        self.core.channel_states.startService()
-        self.core.deadlines.startService()
-        self.core.pushing.use(PushClient(self.core.accounts, network, 20.0, 16, private), pace or Pace())
-        self.core.pushing.startService()
-        self.core.bulk_changes.startService()
-        self.core.failover.startService()
-        self.core.approvals.startService()
-        result(self.core.settings.load())
+        self.start()
         network.settle()
 
     def add_account(self, system_id: str, **columns: int | str) -> int:

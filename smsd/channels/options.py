@@ -18,6 +18,9 @@ SystemId = Annotated[str, msgspec.Meta(max_length=15)]
 Password = Annotated[str, msgspec.Meta(max_length=8)]
 SystemType = Annotated[str, msgspec.Meta(max_length=12)]
 
+Undelivered = Literal["final", "again"]
+"""It ends, since the operator has tried long enough; or is tried again, since the operator tries once."""
+
 
 class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How an operator's SMSC is reached over SMPP."""
@@ -37,6 +40,8 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many submit_sm go out a second, on all binds together; 0: as many as the windows let."""
     unanswered: Literal["again", "fail", "wait"] = "again"
     """What becomes of a message whose submit_sm is never answered: the operator may have it, or not."""
+    undelivered: Undelivered = "final"
+    """What becomes of a message whose receipt says that it failed for a reason that may pass."""
     tlvs: Passed = "all"
     """Which of the optional parameters that clients give go along: vendors' too, SMPP 3.4's own, or none."""
     long: Long = "udh"
@@ -96,6 +101,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds until a message is delivered."""
     window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
     """How many messages it has under way."""
+    undelivered: Undelivered = "final"
+    """What becomes of a message that it can't deliver for a reason that may pass."""
 
 
 Options = SmppOptions | SimulatorOptions

@@ -94,6 +94,7 @@ class SimulatorChannel(Service):
             if told.last_only and number < numbers[-1]:
                 outcome = DELIVERED
             if outcome is not None:
+                outcome = outcome._replace(again=self._options.undelivered == "again")
                 self._outbox.receipt((operator_id,), outcome, _nobody_waits)
         if self._inbox.has(message.destination):
             for number in numbers:

@@ -56,6 +56,11 @@ class Backlog:
         for account_id, count in await self._messages.backlog():
             self._standing(account_id).waiting = count
 
+    @property
+    def waiting(self) -> int:
+        """How many messages of all accounts wait to be sent, but for a few."""
+        return sum(standing.waiting for standing in self._standings.values())
+
     def admit(self, account: Account, count: int) -> None:
         """See whether an account may hand in so many messages now.
 

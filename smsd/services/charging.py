@@ -75,6 +75,11 @@ class Charging:
         self.prices.apply(rows)
         self._read()
 
+    @property
+    def reserved(self) -> int:
+        """What is set aside for messages on their way to disk, of all accounts."""
+        return sum(self._reserved.values())
+
     def left(self, account_id: int) -> int | None:
         """Return what messages of an account may still take, in millionths of its currency.
 

@@ -122,8 +122,8 @@ class Core:
         )
         self.reports.ended = self.links.ended
         self.reports.refund = self.charging.refund
-        self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
-        stops = Stops()
+        self.tracking = Tracking(self.journal, self.messages, self.reports, self.backlog, clock)
+        self._stops = stops = Stops()
         self.hours = SendingHours()
         self.flood = Flood(clock)
         self.list_rows = ListRows(engine)
@@ -212,6 +212,21 @@ class Core:
             self.hours,
         ):
             self.settings.use(user.apply)
+
+    def in_memory(self) -> dict[str, int]:
+        """Return how much is in memory of what goes through smsd, by what it is."""
+        return {
+            "messages that wait for the disk": self.journal.waiting,
+            "parts of messages": self.gathering.incomplete,
+            "messages that wait to be sent": self.backlog.waiting,
+            "messages for channels": self.dispatch.held,
+            "segments without a receipt": self.tracking.remembered,
+            "receipts that nobody knows": self.tracking.parked,
+            "bulks that are held": len(self._stops),
+            "what goes to sessions": self.deliveries.held,
+            "pushes": self.pushing.held,
+            "credit set aside": self.charging.reserved,
+        }
 
     async def resume(self) -> None:
         """Take up what the database holds, before the settings are loaded.

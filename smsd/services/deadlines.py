@@ -57,3 +57,4 @@ class Deadlines(Looking):
             self._dispatch.look(queue)
         for message in await self._messages.expired(now, EXPIRED):
             self._reports.end(message, ENDS[State(message.state)], VALIDITY_EXPIRED)
+        self._dispatch.forget(now)

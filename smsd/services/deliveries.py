@@ -121,6 +121,13 @@ class Deliveries:
         self._kinds: dict[type[Any], Kind] = {}
         self._recipients: dict[int, Recipient] = {}
 
+    @property
+    def held(self) -> int:
+        """How many items are in memory or under way."""
+        return sum(
+            window.held for recipient in self._recipients.values() for window in recipient.windows.values()
+        )
+
     def add_kind(self, kind: Kind) -> None:
         """Make a kind of item known, before any session binds."""
         self._kinds[kind.type] = kind

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.backlog import Backlog
 from smsd.services.reports import Reports
+from smsd.services.retries import put_off
 from smsd.services.sending_hours import SendingHours
 from smsd.services.statuses import (
     EXPIRED_EXPIRED,
@@ -22,9 +23,6 @@ from smsd.services.tracking import Outcome, Tracking
 from smsd.services.window import Window
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Queue, State
-
-FIRST_RETRY, LAST_RETRY = 60.0, 3600.0
-"""Seconds until a message that an operator refuses for the time being is tried again: doubled each time."""
 
 
 class Outbox:
@@ -72,6 +70,11 @@ class Outbox:
         self._wake: Callable[[], None] | None = None
         self._waking = False
         self._suspended = False
+
+    @property
+    def held(self) -> int:
+        """How many messages are in memory or under way."""
+        return sum(window.held for windows in self._windows.values() for window in windows.values())
 
     def attach(self, wake: Callable[[], None] | None) -> None:
         """Call ``wake`` whenever messages wait and none did; ``None`` lets them wait."""
@@ -144,12 +147,8 @@ class Outbox:
         if not temporary:
             self._end(message, UNDELIVERABLE_REJECTED_OPERATOR, error)
             return
-        now = self._clock.seconds()
-        message.due_at = now + min(FIRST_RETRY * 2**message.attempts, LAST_RETRY)
-        message.attempts += 1
-        message.error = error
-        if message.due_at >= message.expires_at:
-            message.due_at = message.expires_at
+        put_off(message, error, self._clock.seconds())
+        message.tried = ""  # Then all may be tried again.
         window = self._window_of(message)
         self._journal.postponed(message, lambda _: window.settle(message.id))
         self._reports.waiting(message, error)
@@ -329,6 +328,11 @@ class Dispatch:
         for queue in await self._messages.queues():
             self.look(queue)
 
+    @property
+    def held(self) -> int:
+        """How many messages are in memory or under way, on all channels."""
+        return sum(outbox.held for outbox in self._outboxes.values())
+
     def look(self, queue: Queue) -> None:
         """Take note that messages of a queue may wait in the table."""
         self.outbox(queue.channel_id).look(queue.account_id, queue.priority)
@@ -351,6 +355,10 @@ class Dispatch:
                 lambda message, error: self.elsewhere(message, error),
             )
         return outbox
+
+    def forget(self, now: float) -> None:
+        """Let go of what waits for receipts of messages whose validity has ended."""
+        self._tracking.forget(now)
 
     def stop(self, account_id: int) -> None:
         """Deal with the messages of an account that wait here and are not to be sent."""

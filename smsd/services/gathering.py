@@ -67,12 +67,19 @@ class Gathering:
         self._clock = clock
         self._incomplete: dict[Key, _Incomplete] = {}
 
+    @property
+    def incomplete(self) -> int:
+        """How many messages wait for parts."""
+        return len(self._incomplete)
+
     async def resume(self, messages: Messages) -> None:
         """Take up the messages that waited for parts when the node last stopped."""
         for message, parts in await messages.gathering():
             incomplete = _Incomplete(message, parts)
             incomplete.on_disk = True
             self.wait_for(incomplete)
+        for message_id in await messages.with_parts_left():
+            self._journal.forget_parts(message_id)
 
     def part(self, request: Request, place: Concatenation, submitter: Submitter) -> Message:
         """Take one part; the request's body is this part's text, without its concatenation element.
@@ -133,6 +140,7 @@ class Gathering:
     def stored(self, message: Message) -> None:
         """Take note that a part is on disk; with the last one the message goes on its way."""
         if message.state != State.GATHERING:
+            self._journal.forget_parts(message.id)
             self._backlog.joined(message.account_id)
             self._dispatch.offer(message)
 

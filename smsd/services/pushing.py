@@ -109,6 +109,11 @@ class Pushing(Looking):
         """Whether something may wait in the table that the search under way does not find."""
         self._looked_at = 0.0
 
+    @property
+    def held(self) -> int:
+        """How many pushes are in memory or under way."""
+        return sum(lane.window.held for lane in self._lanes.values())
+
     def use(self, sender: Sender, pace: Pace) -> None:
         """Send by this sender, so fast; say so before the service starts."""
         self._sender = sender

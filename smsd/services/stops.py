@@ -62,6 +62,9 @@ class Stops:
         self.said = 0
         """Counts what is said here: what was read from the table before that may be out of date."""
 
+    def __len__(self) -> int:
+        return len(self._stops)
+
     def __iter__(self) -> Iterator[Stop]:
         return iter(list(self._stops.values()))
 

@@ -9,8 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from smsd.services.backlog import Backlog
 from smsd.services.reports import Reports
-from smsd.services.statuses import DELIVERED_TO_HANDSET
+from smsd.services.retries import put_off, retry_at
+from smsd.services.statuses import DELIVERED_TO_HANDSET, GSM_ERRORS
 from smsd.store.engine import StoreRefused, StoreUnavailable
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Segment, State
@@ -33,6 +35,15 @@ class Outcome(NamedTuple):
 
     status: int
     error: int
+    again: bool = False
+    """Whether the operator leaves it to us to try again what fails for a reason that may pass."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another attempt may succeed, and is ours to make."""
+        return (
+            self.again and self.status != DELIVERED_TO_HANDSET and not GSM_ERRORS[self.error].smpp_permanent
+        )
 
 
 class Waiting(NamedTuple):
@@ -52,16 +63,34 @@ class Tracking:
 
     log = Logger()
 
-    def __init__(self, journal: Journal, messages: Messages, reports: Reports, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        messages: Messages,
+        reports: Reports,
+        backlog: Backlog,
+        clock: IReactorTime,
+    ) -> None:
         self._journal = journal
         self._messages = messages
         self._reports = reports
+        self._backlog = backlog
         self._clock = clock
         self._fresh: dict[Key, tuple[Message, int]] = {}
         self._parked: dict[Key, tuple[Waiting, IDelayedCall]] = {}
         self._lookups: list[Waiting] = []
         self._looking = False
         self._ending: dict[int, Message] = {}
+
+    @property
+    def remembered(self) -> int:
+        """How many segments, and messages of several of them, are remembered until their receipts come."""
+        return len(self._fresh) + len(self._ending)
+
+    @property
+    def parked(self) -> int:
+        """How many receipts wait for what they are about."""
+        return len(self._parked) + len(self._lookups)
 
     def taken(self, channel_id: int, operator_id: str, message: Message, number: int) -> None:
         """Remember, and store, what the operator calls a segment: the only one (0) or one of several."""
@@ -75,6 +104,16 @@ class Tracking:
             timer.cancel()
             self._unpark(waiting)
             self._apply(key, waiting.outcome, waiting.acknowledge, message, number)
+
+    def forget(self, now: float) -> None:
+        """Let go of the segments taken first whose messages' validity has ended: a receipt may still come.
+
+        It is looked up in the table then, like that of any old segment.
+        """
+        while self._fresh and next(iter(self._fresh.values()))[0].expires_at <= now:
+            del self._fresh[next(iter(self._fresh))]
+        while self._ending and next(iter(self._ending.values())).expires_at <= now:
+            del self._ending[next(iter(self._ending))]
 
     def receipt(
         self,
@@ -183,30 +222,67 @@ class Tracking:
     def _apply(
         self, key: Key, outcome: Outcome, acknowledge: Callable[[], None], message: Message, number: int
     ) -> None:
-        """End the message, or note the end of one of its segments."""
-        status, error = outcome
+        """End the message, or note the end of one of its segments; or let it be tried again."""
+        status, error = outcome.status, outcome.error
         if message.state == FINAL:
             acknowledge()
             return
         if number == 0:
-            self._reports.end(message, status, error, acknowledge)
+            if outcome.may_pass and self._is_in_time(message):
+                self._try_again(message, error, acknowledge)
+            else:
+                self._reports.end(message, status, error, acknowledge)
             return
-        message = self._one(message)
+        self._apply_to_segment(key, outcome, acknowledge, self._one(message), number)
+
+    def _apply_to_segment(
+        self, key: Key, outcome: Outcome, acknowledge: Callable[[], None], message: Message, number: int
+    ) -> None:
+        """Note the end of a segment of several, and what follows from it for all of its message."""
         if message.ended is None:
             message.ended = {}
-        message.ended[number] = outcome
-        delivered = [one for one, _ in message.ended.values() if one == DELIVERED_TO_HANDSET]
-        if status == DELIVERED_TO_HANDSET and len(delivered) < message.segments:
+        repeated = number in message.ended
+        # What was said of a segment first stands, as it does of a message.
+        status, error = message.ended.setdefault(number, (outcome.status, outcome.error))
+        ended = message.ended.values()
+        failures = [one for one in ended if one[0] != DELIVERED_TO_HANDSET]
+        whole = len(ended) == message.segments
+        end: tuple[int, int] | None = None
+        again = False
+        if not failures:
+            end = (status, error) if whole else None
+        elif not outcome.again:
+            end = (status, error) if status != DELIVERED_TO_HANDSET else None
+        elif outcome.may_pass and len(failures) == len(ended) and self._is_in_time(message):
+            again = whole and not repeated  # Not before it is known that nobody has got a part of it.
+        else:
+            end = failures[0]
+        if end is None and not again:
             self._journal.ended(*key, status, error, lambda _: acknowledge())
             return
 
-        def ended() -> None:
+        def done() -> None:
             self._ending.pop(message.id, None)
             acknowledge()
 
         # Not acknowledged before the message's own end is on disk, which a repetition then brings again.
         self._journal.ended(*key, status, error, _nothing)
-        self._reports.end(message, status, error, ended)
+        if end is not None:
+            self._reports.end(message, *end, done)
+        else:
+            self._ending.pop(message.id, None)
+            self._try_again(message, error, acknowledge)
+
+    def _is_in_time(self, message: Message) -> bool:
+        """Tell whether a message's next attempt would come before its validity ends."""
+        return retry_at(message, self._clock.seconds()) < message.expires_at
+
+    def _try_again(self, message: Message, error: int, after: Callable[[], None] | None = None) -> None:
+        """Let a message wait for another attempt, all of it; call ``after`` once that is on disk."""
+        put_off(message, error, self._clock.seconds())
+        self._backlog.joined(message.account_id)
+        self._journal.undelivered(message, after)
+        self._reports.waiting(message, error)
 
     def _one(self, message: Message) -> Message:
         """Return the one object on which all receipts of a message of several segments are counted.

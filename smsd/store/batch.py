@@ -48,6 +48,12 @@ GATHERED = Query(
     " WHERE message.id = r.id AND message.state = 0",
     "id bigint, state smallint, status smallint, segments int, report smallint, content text, charged bigint",
 )
+UNGATHERED = Query(
+    "UPDATE message SET state = 0, charged = 0 FROM {rows} AS r"
+    " WHERE message.id = r.id AND message.state IN (1, 2)",
+    "id bigint",
+)
+"""Lets a long message wait for its last part again."""
 FORGET_FRAGMENTS = Query(
     "DELETE FROM fragment WHERE message_id IN (SELECT id FROM {rows} AS r)",
     "id bigint",
@@ -66,13 +72,14 @@ SENT = Query(
 )
 ENDED = Query(
     "UPDATE segment SET status = r.status, error = r.error FROM {rows} AS r"
-    " WHERE segment.channel_id = r.channel_id AND segment.operator_id = r.operator_id",
+    " WHERE segment.channel_id = r.channel_id AND segment.operator_id = r.operator_id"
+    " AND segment.status IS NULL",
     "channel_id bigint, operator_id text, status smallint, error int",
 )
 POSTPONED = Query(
     "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error, tried = ''"
     " FROM {rows} AS r"
-    " WHERE message.id = r.id AND message.state = 2",
+    " WHERE message.id = r.id AND message.state = 2 AND message.attempts = r.attempts - 1",
     "id bigint, due_at float8, attempts int, error int",
 )
 """Lets a message wait for another attempt, for which all its channels may be asked again."""
@@ -91,6 +98,20 @@ DEFERRED = Query(
     "id bigint, due_at float8",
 )
 """Lets a queued message wait for its account's hours."""
+UNTAKEN = Query(
+    "DELETE FROM segment WHERE message_id IN (SELECT message.id FROM {rows} AS r"
+    " JOIN message ON message.id = r.id AND message.attempts = r.attempts - 1)",
+    "id bigint, attempts int",
+)
+"""Forgets what an operator called a message that it could not deliver, and which is sent to it anew."""
+UNDELIVERED = Query(
+    "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error, sent_at = NULL,"
+    " tried = ''"
+    " FROM {rows} AS r WHERE message.id = r.id AND message.state IN (2, 3)"
+    " AND message.attempts = r.attempts - 1",
+    "id bigint, due_at float8, attempts int, error int",
+)
+"""Lets a message that was sent wait for another attempt; twice for the same attempt does no harm."""
 HELD = Query(
     "UPDATE message SET state = 1, resumes_at = coalesce(message.resumes_at, message.due_at),"
     " due_at = message.expires_at FROM {rows} AS r WHERE message.id = r.id AND message.state = 2",
@@ -118,9 +139,13 @@ REFUND = Query("", "id bigint, account_id bigint")
 """That what messages cost goes back which are going to be void, if they were stored."""
 REIMBURSED = Query("", "id bigint, account_id bigint, kind smallint")
 """That what messages cost goes back which the same transaction ends, unless they have ended before."""
+REGAINED = Query("", "id bigint, account_id bigint")
+"""That what long messages cost goes back which are to wait for their last part again, if they were whole."""
 ORDER = (
     REFUND,
     VOID,
+    REGAINED,
+    UNGATHERED,
     UNTRACKED,
     ACCEPT,
     DEBIT,
@@ -135,6 +160,8 @@ ORDER = (
     ENDED,
     POSTPONED,
     DEFERRED,
+    UNTAKEN,
+    UNDELIVERED,
     HELD,
     REIMBURSED,
     FINAL,
@@ -155,6 +182,7 @@ ALONG: dict[Query, tuple[Query, ...]] = {
     FORGET_FRAGMENTS: (GATHERED, FINAL),
     REIMBURSED: (FINAL,),
     REFUND: (VOID,),
+    REGAINED: (UNGATHERED,),
     DELIVERED: (FINAL,),
     COUNTED: (CLICK,),
     CLAIMED: (WHOLE,),
@@ -167,7 +195,7 @@ ALONG: dict[Query, tuple[Query, ...]] = {
 Where a batch has no such change, it is a change of its own.
 """
 
-CHARGES = frozenset({DEBIT, REFUND, REIMBURSED})
+CHARGES = frozenset({DEBIT, REFUND, REGAINED, REIMBURSED})
 """What changes balances."""
 HOUR = 3600.0
 
@@ -228,7 +256,8 @@ class Batch:
         charges: list[Row] = []
         id: Hashable
         for id, (account_id, micros) in self.changes[DEBIT].items():
-            if gathered and id in gathered:  # An earlier attempt may have made it whole already.
+            if gathered and id in gathered and id not in self.changes[REGAINED]:
+                # An earlier attempt may have made it whole already.
                 charges.append((credit.GATHERED, id, account_id, micros, 1, hour))
             else:
                 costs[account_id] = costs.get(account_id, 0) + micros
@@ -239,6 +268,10 @@ class Batch:
         ]
         charges += [
             (credit.VOIDED, id, account_id, 0, 1, hour) for id, account_id in self.changes[REFUND].values()
+        ]
+        charges += [
+            (credit.REGAINED, id, account_id, 0, 1, hour)
+            for id, account_id in self.changes[REGAINED].values()
         ]
         charges += [
             (kind, id, account_id, 0, 1, hour)
@@ -262,8 +295,6 @@ class Batch:
         """Return a batch of what would have stored these new messages, and keep all else."""
         taken = Batch()
         queries = {query for query, key, *_ in self.waiting if key in ids}
-        if GATHERED in queries:
-            queries.add(FORGET_FRAGMENTS)
         for query in (*queries, *COMPANIONS):
             for key in list(self.changes[query]):
                 if (key[0] if isinstance(key, tuple) else key) in ids:

@@ -60,14 +60,16 @@ class Sums(NamedTuple):
 
 # What a transaction changes: aggregated costs of new messages; those of a long message, if this makes it
 # whole; and refunds, of what is stored and not final. What was already given back is 0.
-DEBITED, GATHERED, VOIDED, UNSENT, UNDELIVERED = range(5)
+DEBITED, GATHERED, VOIDED, REGAINED, UNSENT, UNDELIVERED = range(6)
 """Why a batch changes balances."""
 _NEVER_TAKEN = "NOT EXISTS (SELECT 1 FROM segment WHERE segment.message_id = m.id)"
 _CHANGES = (
     f"SELECT r.account_id, r.kind, CASE WHEN r.kind < {VOIDED} THEN -r.micros ELSE m.charged END AS micros,"
     " r.messages, r.hour FROM {rows} AS r LEFT JOIN message AS m ON m.id = r.id"
     f" WHERE r.kind = {DEBITED} OR (r.kind = {GATHERED} AND coalesce(m.state, 0) = 0)"
-    f" OR (m.charged > 0 AND (r.kind = {VOIDED} OR (m.state < 4 AND (r.kind = {UNDELIVERED}"
+    f" OR (m.charged > 0 AND (r.kind = {VOIDED}"
+    f" OR (r.kind = {REGAINED} AND m.state IN (1, 2))"
+    f" OR (m.state < 4 AND (r.kind = {UNDELIVERED}"
     f" OR (r.kind = {UNSENT} AND {_NEVER_TAKEN})))))"
 )
 _COLUMNS = "kind smallint, id bigint, account_id bigint, micros bigint, messages bigint, hour float8"

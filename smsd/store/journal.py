@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from smsd.store import credit
 from smsd.store.batch import (
     ACCEPT,
     BEGUN,
@@ -31,18 +32,22 @@ from smsd.store.batch import (
     MOVED,
     POSTPONED,
     REFUND,
+    REGAINED,
     REIMBURSED,
     REPORTED,
     SEGMENT,
     SENT,
     SET_ASIDE,
+    UNDELIVERED,
+    UNGATHERED,
+    UNTAKEN,
     VOID,
     Batch,
     Submitter,
     accepted_row,
     encode_content,
 )
-from smsd.store.credit import CHARGED, COVERED, LEFT_OF, UNDELIVERED
+from smsd.store.credit import CHARGED, COVERED, LEFT_OF
 from smsd.store.engine import Call, Change, Engine, Query, Row, StoreRefused, StoreUnavailable
 from smsd.store.links import TRACKED, UNTRACKED
 from smsd.store.messages import Message
@@ -55,7 +60,13 @@ AT_ONCE = 1000
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
-REFUSED = {ACCEPT: VOID, TRACKED: UNTRACKED, ARRIVED: NEVER_ARRIVED, KEPT: NEVER_KEPT}
+REFUSED = {
+    ACCEPT: VOID,
+    GATHERED: UNGATHERED,
+    TRACKED: UNTRACKED,
+    ARRIVED: NEVER_ARRIVED,
+    KEPT: NEVER_KEPT,
+}
 """What is refused while the database is away, and how it is taken back, should it be there."""
 MISHAP = "A change was stored, but what follows from it failed"
 """Logged when a callback fails: it harms no one else in the batch."""
@@ -108,6 +119,11 @@ class Journal:
         """How many submitters wait for the disk."""
         return self._waiting
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was taken so far is on disk."""
+        return not self._running
+
     def admit(self, account_id: int, count: int) -> None:
         """See whether so many messages of an account may begin to wait.
 
@@ -158,7 +174,11 @@ class Journal:
         self._wait(FRAGMENT, key, submitter, message, message.account_id)
 
     def gathered(self, whole: Message, submitter: Submitter, missing: Message | None, cost: int = 0) -> None:
-        """Store that the last part has come, and the message is whole and costs so much; raises as accept."""
+        """Store that the last part has come, and the message is whole and costs so much; raises as accept.
+
+        The other parts stay on disk until :meth:`forget_parts`: should nobody hear that this is there, the
+        message waits for its last part again.
+        """
         self.admit(whole.account_id, 1)
         if missing is not None:
             self._change(BEGUN, missing.id, accepted_row(missing), self._intake)
@@ -172,13 +192,12 @@ class Journal:
             whole.charged,
         )
         self._change(GATHERED, whole.id, row, self._intake)
-        self._change(FORGET_FRAGMENTS, whole.id, (whole.id,), self._intake)
         if cost:
             self._change(DEBIT, whole.id, (whole.account_id, cost), self._intake)
         self._wait(GATHERED, whole.id, submitter, whole, whole.account_id)
 
     def forget_parts(self, message_id: int) -> None:
-        """Store that nobody waits for a long message's other parts any more."""
+        """Store that a long message's parts are not needed any more: it is whole, or has ended."""
         self._change(FORGET_FRAGMENTS, message_id, (message_id,))
 
     def taken(self, channel_id: int, operator_id: str, message_id: int, number: int) -> None:
@@ -230,6 +249,12 @@ class Journal:
         self._change(DEFERRED, message_id, (message_id, due_at))
         self._gathering.after.append((DEFERRED, message_id, after))
 
+    def undelivered(self, message: Message, after: Callable[[], None] | None = None) -> None:
+        """Store that a message that was sent is to be sent anew at its ``due_at``."""
+        self._change(UNTAKEN, message.id, (message.id, message.attempts))
+        row = (message.id, message.due_at, message.attempts, message.error)
+        self.change(UNDELIVERED, message.id, row, None if after is None else lambda _: after())
+
     def held(self, message_id: int, after: Callable[[bool], None]) -> None:
         """Store that a queued message is not to be sent before its bulk is resumed."""
         self._change(HELD, message_id, (message_id,))
@@ -254,7 +279,7 @@ class Journal:
         sent = self._gathering.changes[SENT].pop(message_id, None)
         if refund is not None and message_id not in self._gathering.changes[FINAL]:
             account_id, kind = refund
-            if sent is None or kind == UNDELIVERED:
+            if sent is None or kind == credit.UNDELIVERED:
                 self._change(REIMBURSED, message_id, (message_id, account_id, kind))
         row = (message_id, status, error, done_at, report, sent[1] if sent is not None else None)
         self._change(FINAL, message_id, row)
@@ -446,10 +471,11 @@ class Journal:
             void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()
         }
         debited = batch.changes[DEBIT]
-        refused[REFUND] = {id: (id, debited[id][0]) for id in batch.changes[ACCEPT] if id in debited}
+        for back, of in ((REFUND, ACCEPT), (REGAINED, GATHERED)):
+            refused[back] = {id: (id, debited[id][0]) for id in batch.changes[of] if id in debited}
         along = batch.changes[PUSH]
         refused[PUSHED] = {id: (id,) for id in along if any(id in batch.changes[of] for of in REFUSED)}
-        for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
+        for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT):
             batch.changes[query] = {}
         later = self._gathering
         for id in batch.changes[FINAL]:  # What a message cost goes back with its first end, or not at all.

@@ -177,6 +177,10 @@ GATHERING = Query(
     f"SELECT {COLUMNS} FROM message WHERE state < 2 AND status < 27 AND state = 0 ORDER BY due_at"
 )
 FRAGMENTS = Query("SELECT message_id, number, body FROM fragment ORDER BY message_id, number")
+PARTS_LEFT = Query(
+    "SELECT DISTINCT message_id FROM fragment"
+    " WHERE message_id NOT IN (SELECT id FROM message WHERE state < 2 AND state = 0)"
+)
 TAKEN = Query(
     f"SELECT s.operator_id, s.number, {_QUALIFIED} FROM {{rows}} AS r"
     " JOIN segment s ON s.channel_id = r.channel_id AND s.operator_id = r.operator_id"
@@ -189,7 +193,7 @@ ENDED = Query(
     "id bigint",
 )
 PARTS = Query(
-    "SELECT s.message_id, s.number, s.operator_id FROM {rows} AS r"
+    "SELECT s.message_id, s.number, s.operator_id, s.status, s.error FROM {rows} AS r"
     " JOIN segment s ON s.message_id = r.id WHERE s.number > 0",
     "id bigint",
 )
@@ -280,11 +284,14 @@ class Messages:
         messages = [message_of(row) for row in rows]
         several = {message.id: message for message in messages if message.segments > 1}
         if several:
-            # What an operator has taken of a message before it refused the rest is not sent again.
+            # What an operator has taken of a message before it refused the rest is not sent again, and may
+            # have had its receipt.
             parts = await self._engine.read(Call(PARTS, [(id,) for id in several]))
-            for message_id, number, operator_id in parts:
+            for message_id, number, operator_id, status, error in parts:
                 message = several[message_id]
                 message.taken = (message.taken or {}) | {number: operator_id}
+                if status is not None:
+                    message.ended = (message.ended or {}) | {number: (status, error)}
         return messages
 
     async def owed(self, account_id: int, limit: int) -> list[Message]:
@@ -351,6 +358,10 @@ class Messages:
             parts.setdefault(message_id, {})[number] = a2b_base64(body)
         messages = [message_of(row) for row in await self._engine.read(Call(GATHERING))]
         return [(message, parts.get(message.id, {})) for message in messages]
+
+    async def with_parts_left(self) -> list[int]:
+        """Return the messages of which parts are still there, though they wait for none."""
+        return [message_id for (message_id,) in await self._engine.read(Call(PARTS_LEFT))]
 
     async def taken(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Segment]:
         """Return the segments that operators know by these (channel, operator id) keys."""

@@ -6,6 +6,7 @@ import pytest
 from twisted.logger import LogLevel, capturedLogs
 
 from smsd.services.statuses import DELIVERED_TO_HANDSET
+from smsd.services.submission import VALIDITY
 from smsd.services.tracking import EARLY
 from smsd.store.engine import StoreRefused, StoreUnavailable
 from smsd.store.messages import Message, State
@@ -39,7 +40,7 @@ def test_the_status_and_error_of_the_receipt_are_the_messages(node: Node) -> Non
     sent(node, "a")
     node.receipt("a", UNDELIVERED)
     node.turn()
-    assert node.rows("SELECT status, error FROM message") == [UNDELIVERED]
+    assert node.rows("SELECT status, error FROM message") == [UNDELIVERED[:2]]
 
 
 def test_receipts_find_messages_by_channel_as_well(node: Node) -> None:
@@ -340,7 +341,9 @@ def test_of_two_segments_that_fail_at_once_the_first_names_the_status(node: Node
     node.turn()
     (receipt,) = receiver.receipts
     assert (
-        node.rows("SELECT status, error FROM message") == [(receipt.status, receipt.error)] == [UNDELIVERED]
+        node.rows("SELECT status, error FROM message")
+        == [(receipt.status, receipt.error)]
+        == [UNDELIVERED[:2]]
     )
 
 
@@ -392,3 +395,66 @@ def test_the_end_of_a_message_of_segments_is_acknowledged_only_when_it_is_on_dis
     assert node.state(message) == DONE
     assert node.acknowledged == ["c"]
     node.close()
+
+
+def test_a_segment_that_had_its_receipt_before_the_others_were_sent_counts_after_a_restart(
+    node: Node,
+) -> None:
+    (message,) = node.submit(body=LONG)
+    (taken,) = node.take_all()
+    node.outbox.taken(taken, 1, "op 1")
+    node.receipt("op 1")
+    node.turn()
+    node = node.killed_and_started()
+    node.turn()
+    (taken,) = node.take_all()
+    for number in (2, 3):
+        node.outbox.taken(taken, number, f"op {number}")
+        node.receipt(f"op {number}")
+    node.turn()
+    assert node.state(message) == DONE
+    node.close()
+
+
+def test_what_is_said_of_a_segment_first_stands(node: Node) -> None:
+    (message,) = node.submit(body=LONG)
+    (taken,) = node.take_all()
+    node.send(taken, "op 1", "op 2", "op 3")
+    node.turn()
+    for outcome in (DELIVERED, UNDELIVERED):
+        node.receipt("op 1", outcome)
+        node.turn()
+    assert node.acknowledged == ["op 1", "op 1"]
+    node.receipt("op 2")
+    node.receipt("op 3")
+    node.turn()
+    assert node.state(message) == DONE
+
+
+def test_a_second_receipt_of_a_segment_is_acknowledged_no_sooner_than_the_first(node: Node) -> None:
+    node.submit(body=LONG)
+    (taken,) = node.take_all()
+    node.send(taken, "op 1", "op 2", "op 3")
+    node.turn()
+    node.engine.holding = True
+    for _ in range(2):
+        node.receipt("op 1")
+        node.turn()
+    assert node.acknowledged == []
+
+
+def test_nothing_is_remembered_of_messages_whose_validity_has_ended(node: Node) -> None:
+    node.deadlines.startService()
+    for body in (LONG, b"short"):
+        node.submit(body=body)
+    for number, message in enumerate(node.take_all()):
+        node.send(message, *(f"op {number} {segment}" for segment in range(message.segments)))
+    node.receipt("op 0 0")
+    node.turn()
+    assert node.tracking.remembered
+    node.clock.advance(VALIDITY + 1)
+    node.turn()
+    assert node.tracking.remembered == 0
+    node.receipt("op 1 0")
+    node.turn()
+    assert node.acknowledged == ["op 0 0", "op 1 0"]

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
 from smsd.store.batch import ACCEPT
+from smsd.store.credit import Credit
 from smsd.store.engine import Call, Engine, Query, Row, StoreUnavailable
 from smsd.store.journal import AT_ONCE, Journal, Overloaded
 from smsd.store.messages import Message, Messages, Queue, Report, State
@@ -165,6 +166,38 @@ def test_a_message_goes_through_its_states_one_transaction_each(stage: Stage) ->
     ]
 
 
+def test_what_was_not_delivered_waits_as_if_it_had_never_been_sent(stage: Stage) -> None:
+    stage.accept(1)
+    stage.journal.taken(1, "a", 1, 0)
+    stage.journal.sent(1, NOON, lambda _: None)
+    one = message(1, due_at=NOON + 60)
+    one.attempts, one.error = 1, 27
+    heard: list[str] = []
+    stage.journal.undelivered(one, lambda: heard.append("undelivered"))
+    stage.turn()
+    assert heard == ["undelivered"]
+    assert stage.rows("SELECT state, due_at, attempts, error, sent_at FROM message") == [
+        (State.SCHEDULED, NOON + 60, 1, 27, None)
+    ]
+    assert stage.rows("SELECT * FROM segment") == []
+
+
+@pytest.mark.parametrize("change", ["postponed", "undelivered"])
+def test_an_attempt_in_vain_that_is_told_again_does_not_undo_the_next_one(stage: Stage, change: str) -> None:
+    stage.accept(1)
+    one = message(1, due_at=NOON + 60)
+    one.attempts = 1
+    tell = getattr(stage.journal, change)
+    tell(one, lambda *_: None)
+    stage.turn()
+    assert result(Messages(stage.engine).due(NOON + 60, 10)) == [Queue(1, 1, 0)]
+    stage.journal.taken(1, "b", 1, 0)
+    tell(one, lambda *_: None)
+    stage.turn()
+    assert stage.state(1) == State.QUEUED
+    assert stage.rows("SELECT operator_id FROM segment") == [("b",)]
+
+
 def test_a_final_message_stays_as_it_ended(stage: Stage) -> None:
     told: list[bool] = []
     stage.accept(1)
@@ -259,7 +292,9 @@ def test_what_has_happened_is_kept_while_the_database_is_away(stage: Stage) -> N
     stage.journal.sent(1, NOON, lambda _: heard.append("sent"))
     stage.journal.final(2, 5, 0, NOON, 1, lambda made: heard.append(f"final {made}"))
     stage.turn()
-    stage.journal.postponed(message(3, due_at=NOON + 60), lambda _: heard.append("postponed"))
+    postponed = message(3, due_at=NOON + 60)
+    postponed.attempts = 1
+    stage.journal.postponed(postponed, lambda _: heard.append("postponed"))
     stage.journal.reported(4, NOON, lambda _: heard.append("reported"))
     assert heard == []
     stage.clock.pump([0.1, 0.2, 0.4])
@@ -561,6 +596,9 @@ def test_the_parts_of_a_message_are_kept_until_it_is_whole(stage: Stage) -> None
     assert stage.submitter.heard == [("stored", 1), ("stored", 1)]
     assert result(Messages(stage.engine).gathering()) == []
     assert result(Messages(stage.engine).queued(Queue(1, 1, 0), 10)) == [whole]
+    assert result(Messages(stage.engine).with_parts_left()) == [1]
+    stage.journal.forget_parts(1)
+    stage.turn()
     assert stage.rows("SELECT * FROM fragment") == []
 
 
@@ -570,7 +608,28 @@ def test_all_parts_of_a_message_can_share_a_transaction(stage: Stage) -> None:
     stage.journal.gathered(message(1, body=b"ab"), stage.submitter, one)
     stage.turn()
     assert stage.state(1) == State.QUEUED
-    assert stage.rows("SELECT * FROM fragment") == []
+
+
+@pytest.mark.parametrize("engine_fails", ["before", "after"])
+def test_a_whole_message_that_was_refused_waits_for_its_last_part_again(
+    stage: Stage, engine_fails: str
+) -> None:
+    result(Credit(stage.engine).add(1, 1000))
+    one = message(1, state=State.GATHERING, segments=2)
+    stage.journal.gather(one, 1, b"a", stage.submitter, one)
+    stage.turn()
+    setattr(stage.engine, engine_fails, gone())
+    stage.journal.gathered(message(1, body=b"ab"), stage.submitter, None, 300)
+    stage.turn()
+    assert stage.submitter.heard == [("stored", 1), ("not stored", 1)]
+    stage.clock.advance(0.1)
+    stage.turn()
+    assert result(Messages(stage.engine).gathering())[0][1] == {1: b"a"}
+    assert stage.rows("SELECT micros FROM credit") == [(1000,)]
+    stage.journal.gathered(message(1, body=b"ab"), stage.submitter, None, 300)
+    stage.turn()
+    assert stage.state(1) == State.QUEUED
+    assert stage.rows("SELECT micros FROM credit") == [(700,)]
 
 
 @pytest.mark.parametrize("engine_fails", ["before", "after"])
@@ -618,6 +677,7 @@ async def test_the_journal_works_on_every_database(engine: Engine) -> None:
     for id in range(1, 1001):
         journal.reported(id, NOON + 4, lambda _: None)
     postponed = message(3000, due_at=NOON + 60)
+    postponed.attempts = 1
     journal.postponed(postponed, lambda _: None)
     await turn()
     assert told[-1] == (7, False)
