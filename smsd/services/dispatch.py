@@ -132,9 +132,9 @@ class Outbox:
             number = 0 if joined else number
         else:
             whole = True
-        self._tracking.taken(self.channel_id, operator_id, message, number)
         if whole:
-            self._sent(message)
+            self._sent(message)  # Before its receipt is looked at, which may have come already.
+        self._tracking.taken(self.channel_id, operator_id, message, number)
 
     def refused(self, message: Message, *, temporary: bool, error: int, elsewhere: bool = False) -> None:
         """Take note that the operator won't have a message: for good, or for the time being.

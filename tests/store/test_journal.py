@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
@@ -619,14 +620,14 @@ def test_a_whole_message_that_was_refused_waits_for_its_last_part_again(
     stage.journal.gather(one, 1, b"a", stage.submitter, one)
     stage.turn()
     setattr(stage.engine, engine_fails, gone())
-    stage.journal.gathered(message(1, body=b"ab"), stage.submitter, None, 300)
+    stage.journal.gathered(structs.replace(message(1, body=b"ab"), charged=300), stage.submitter, None, 300)
     stage.turn()
     assert stage.submitter.heard == [("stored", 1), ("not stored", 1)]
     stage.clock.advance(0.1)
     stage.turn()
     assert result(Messages(stage.engine).gathering())[0][1] == {1: b"a"}
     assert stage.rows("SELECT micros FROM credit") == [(1000,)]
-    stage.journal.gathered(message(1, body=b"ab"), stage.submitter, None, 300)
+    stage.journal.gathered(structs.replace(message(1, body=b"ab"), charged=300), stage.submitter, None, 300)
     stage.turn()
     assert stage.state(1) == State.QUEUED
     assert stage.rows("SELECT micros FROM credit") == [(700,)]
