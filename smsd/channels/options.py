@@ -54,6 +54,8 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the operator's error codes mean: ``0x45=34:again 0AB=27``."""
     ids: Notation = "learn"
     """How receipts write the ids of responses."""
+    receipts: Literal["wanted", "none"] = "wanted"
+    """Whether the operator gives any: if not, what it has taken has come to its end."""
     match: Literal["id", "reference"] = "id"
     """Whether receipts name their message by the operator's id, or by our user_message_reference."""
 
@@ -73,6 +75,7 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             _read("codings", codings_of, self.codings),
             _read("errors", errors_of, self.errors),
             self.match == "reference",
+            self.receipts == "wanted",
         )
 
     def __repr__(self) -> str:
