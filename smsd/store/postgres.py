@@ -61,7 +61,7 @@ class LiveConnection(txpostgres.Connection):
             return psycopg2.OperationalError(str(error))
 
     def cursorFinished(self, cursor: Any) -> None:
-        """Watch again, and first look for a notification that came with the answer: nothing else tells of it."""
+        """Watch again, after a look for what came right behind the answer: nothing else would tell of it."""
         with suppress(psycopg2.Error):  # A connection that is lost tells so when it is read.
             self._connection.poll()
         super().cursorFinished(cursor)
