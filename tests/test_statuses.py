@@ -313,6 +313,29 @@ def test_a_message_of_which_no_receipt_comes_ends_with_its_validity(bench: Bench
     assert bench.reported() == (29, 4101)
 
 
+def test_what_an_operator_without_receipts_has_taken_has_come_to_its_end(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, receipts="none")
+    bench = Bench(stack)
+    for text, segments in (("Hello", 1), ("Hello" * 80, 3)):
+        bench.answered(text=text)
+        stack.wait(1)
+        assert bench.reported() == (2, 0)
+        assert [pdu.registered_delivery for pdu in stack.smsc.submits] == [0] * segments
+        stack.smsc.submits.clear()
+    stack.close()
+
+
+def test_a_message_to_an_account_s_number_is_brought_back(simulated: Bench) -> None:
+    result(simulated.stack.administration.add_number(TO, "acme"))
+    simulated.stack.wait(1)
+    for text in ("Hello", "Hello" * 80):
+        simulated.answered(text=text)
+        simulated.stack.wait(1)
+        assert simulated.reported() == (30, 0)
+        received = simulated.client.request("GET", "/sms/1/inbox/reports").json["results"]
+        assert [one["text"] for one in received] == [text]
+
+
 def test_a_long_message_whose_parts_do_not_all_come_is_not_sent(bench: Bench) -> None:
     esme = bench.stack.esme()
     esme.submit(

@@ -119,6 +119,8 @@ class Dialect(NamedTuple):
     errors: Errors = Errors()
     by_reference: bool = False
     """Whether receipts name their message by user_message_reference."""
+    receipts: bool = True
+    """Whether receipts are asked for."""
 
 
 PLAIN = Dialect()

@@ -15,6 +15,8 @@ from smsd.channels.dialect import Refusal
 from smsd.channels.receiving import TooLong, original
 from smsd.channels.translation import outcome, submit_pdu
 from smsd.services.inbox import Unowned
+from smsd.services.statuses import DELIVERED_TO_OPERATOR, NO_ERROR
+from smsd.services.tracking import Outcome
 from smsd.session_protocol import SessionProtocol
 from smsd.smpp import receipt, status
 from smsd.smpp.pdu import (
@@ -40,6 +42,8 @@ THROTTLED = (status.ESME_RTHROTTLED, status.ESME_RMSGQFUL)
 """What an operator says when it is sent too much: the whole channel waits, in order, and tries again."""
 FAREWELL = 5.0
 """Seconds that the operator has for what is in the window, and for our unbind, when the channel stops."""
+AT_OPERATOR = Outcome(DELIVERED_TO_OPERATOR, NO_ERROR)
+"""The end of a message that an operator has taken who gives no receipts."""
 LATEST_REFERENCE = 0xFFFF
 """user_message_reference has two octets (5.3.2.17)."""
 
@@ -283,6 +287,8 @@ class Link(SessionProtocol):
         self._channel.outbox.taken(message, segment.number, name)
         if segment.number == 0 or len(message.taken or ()) == message.segments:
             self._sending.pop(message.id, None)
+            if not self._channel.dialect.receipts:
+                self._channel.outbox.receipt((name,), AT_OPERATOR, _nobody_waits)
 
     def _unanswered(self, context: object) -> None:
         """Take note that a response never came; to send its message again, begin a new connection."""
@@ -350,3 +356,7 @@ class Link(SessionProtocol):
         kind = DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp
         self.session.respond(kind(pdu.sequence_number, command_status))
         self.flush_soon()
+
+
+def _nobody_waits() -> None:
+    """Take note that the end of a message is on disk, of which no operator has told."""

@@ -62,6 +62,8 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How receipts write the ids of responses."""
     failover: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = GRACE
     """Seconds that the channel may be down before its messages go elsewhere, if they can; 0: never."""
+    receipts: Literal["wanted", "none"] = "wanted"
+    """Whether the operator gives any: if not, what it has taken has come to its end."""
     match: Literal["id", "reference"] = "id"
     """Whether receipts name their message by the operator's id, or by our user_message_reference."""
 
@@ -81,6 +83,7 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             _read("codings", codings_of, self.codings),
             _read("errors", errors_of, self.errors),
             self.match == "reference",
+            self.receipts == "wanted",
         )
 
     def __repr__(self) -> str:

@@ -20,10 +20,15 @@ from smsd.channels.translation import submit_pdu
 from smsd.services.channel_states import ChannelStates
 from smsd.services.dispatch import Outbox
 from smsd.services.inbox import Inbox, Unowned
+from smsd.services.statuses import DELIVERED_AS_RECEIVED, NO_ERROR
+from smsd.services.tracking import Outcome
 from smsd.smpp.pdu import SubmitSm
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.messages import Message
+
+BROUGHT_BACK = Outcome(DELIVERED_AS_RECEIVED, NO_ERROR)
+"""The end of a message to a number that an account has."""
 
 
 class SimulatorChannel(Service):
@@ -87,16 +92,19 @@ class SimulatorChannel(Service):
     def _end(self, message: Message, told: Behaviour) -> None:
         """Take a message, say how each of its segments ends, and bring back what is to come back."""
         numbers = range(1, message.segments + 1) if message.segments > 1 else (0,)
+        comes_back = self._inbox.has(message.destination)
         for number in numbers:
             operator_id = f"{message.id:x}-{next(self._numbers)}"
             self._outbox.taken(message, number, operator_id)
             outcome = told.outcome
             if told.last_only and number < numbers[-1]:
                 outcome = DELIVERED
+            if outcome == DELIVERED and comes_back:
+                outcome = BROUGHT_BACK
             if outcome is not None:
                 outcome = outcome._replace(again=self._options.undelivered == "again")
                 self._outbox.receipt((operator_id,), outcome, _nobody_waits)
-        if self._inbox.has(message.destination):
+        if comes_back:
             for number in numbers:
                 self._receive(submit_pdu(message, number, self._clock.seconds()))
         for _ in range(told.replies):

@@ -96,7 +96,7 @@ def submit_pdu(
         protocol_id=content.protocol_id,
         priority_flag=message.priority,
         validity_period=_validity(message.expires_at, now, dialect.validity),
-        registered_delivery=RECEIPT_WANTED,
+        registered_delivery=RECEIPT_WANTED if dialect.receipts else 0,
         data_coding=dialect.codings.get(content.data_coding, content.data_coding),
         short_message=body,
         tlvs=tlvs,

@@ -38,7 +38,7 @@ class Which(NamedTuple):
             condition += " AND account_id = ?"
             values.append(self.account_id)
         if self.bulk_id is not None:
-            condition += " AND bulk_id = ?"
+            condition += " AND (bulk_id || '') = ?"  # Not by an index of bulks: what waits is less.
             values.append(self.bulk_id)
         return condition, values
 

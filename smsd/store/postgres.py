@@ -60,6 +60,12 @@ class LiveConnection(txpostgres.Connection):
         except (psycopg2.Error, ValueError) as error:  # ValueError: libpq has closed its descriptor.
             return psycopg2.OperationalError(str(error))
 
+    def cursorFinished(self, cursor: Any) -> None:
+        """Watch again, after a look for what came right behind the answer: nothing else would tell of it."""
+        with suppress(psycopg2.Error):  # A connection that is lost tells so when it is read.
+            self._connection.poll()
+        super().cursorFinished(cursor)
+
     def connectionLost(self, reason: Failure) -> None:
         """End what waits for this connection, then tell."""
         super().connectionLost(reason)

@@ -7,7 +7,19 @@ from typing import Any, cast
 
 import pytest
 
-from smsd.store import bulks, credit, links, logs, messages, pushes, received, received_logs, retention
+from smsd.store import (
+    approvals,
+    bulks,
+    credit,
+    links,
+    lists,
+    logs,
+    messages,
+    pushes,
+    received,
+    received_logs,
+    retention,
+)
 from smsd.store.engine import Call, Query, Row
 from smsd.store.links import Which
 from smsd.store.messages import named
@@ -256,3 +268,35 @@ def test_so_does_a_change_of_pushes(connection: sqlite3.Connection, name: str) -
     tables = [step for step in plan if any(table in step for table in ("message", "received", "push"))]
     assert all(step.startswith("SEARCH") for step in tables), plan
     assert tables
+
+
+@pytest.mark.parametrize("which", [approvals.Which(), approvals.Which(1), approvals.Which(1, "b")])
+def test_messages_that_wait_for_approval_are_found_by_an_index(
+    connection: sqlite3.Connection, which: approvals.Which
+) -> None:
+    condition, values = which.condition()
+    for sql in (
+        f"SELECT {messages.COLUMNS} FROM message WHERE {condition} ORDER BY id LIMIT 1",
+        f"SELECT count(*) FROM message WHERE {condition}",
+    ):
+        (step, *others) = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+        assert "message_approval (status=?" in step, step
+        assert others == []
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (approvals.REJECTED_MESSAGES, "message_approval (status=?)"),
+        (lists.CHANGED, "list_entry_changed"),
+        (lists.VALUES, "PRIMARY KEY (list=? AND account_id=? AND value>?)"),
+        (lists.FORGET, "list_entry_gone (changed_at<?)"),
+    ],
+)
+def test_so_are_those_that_were_rejected_and_what_is_on_lists(
+    connection: sqlite3.Connection, query: Query, index: str
+) -> None:
+    values = [0] * query.sql.count("?")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", values)]
+    assert any(index in step for step in plan), plan
+    assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan), plan

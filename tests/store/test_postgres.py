@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from smsd.store.engine import Call, Engine, NodeAlreadyRunning, Query, StoreUnavailable
-from smsd.store.postgres import NODE_LOCK
+from smsd.store.postgres import CHANNEL, NODE_LOCK
 from tests.stores import NOON, Changes, PostgresDatabase
 
 ADD = Query("INSERT INTO fragment (message_id, number, body) VALUES (?, 1, 'x')")
@@ -171,3 +171,17 @@ def test_a_user_who_may_not_make_tables_is_told_so(postgresql: PostgresDatabase)
     finally:
         postgresql.url = postgresql.url.replace("//somebody", "//postgres")
         postgresql.execute("DROP ROLE somebody")
+
+
+async def test_an_announcement_that_comes_right_behind_an_answer_is_heard(
+    node: Engine, postgresql: PostgresDatabase
+) -> None:
+    changes = Changes()
+    node.watch(changes)
+    reading = Deferred.fromCoroutine(node.read(Call(COUNT)))
+    # The reactor has no turn until the server has sent both.
+    postgresql.execute("SELECT pg_sleep(0.1)")
+    postgresql.execute(f"NOTIFY {CHANNEL}")
+    postgresql.execute("SELECT pg_sleep(0.1)")
+    assert await reading == [(0,)]
+    await changes.one()
