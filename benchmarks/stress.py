@@ -13,8 +13,8 @@ from benchmarks.node import Node, background
 from benchmarks.overload import resident
 from benchmarks.rows import Row, latency, node
 
-PREFIXES = ("38591", "38592")
-"""Of the destinations of each channel."""
+PREFIXES = {"bench": "38591", "other": "38592"}
+"""Of the destinations of each account, which are those of a channel."""
 PAUSE = 60.0
 """Seconds after which a message that was refused for the time being is tried again."""
 TEMPORARY = 0x8
@@ -45,7 +45,8 @@ def refusals(kind: str, scale: float) -> Iterator[Row]:
             *("channel", "add", "second", "--kind", "smpp", f"endpoint=tcp:127.0.0.1:{port}"),
             *("system_id=bench", "password=bench", "window=1000"),
         )
-        one.command("route", "add", "second", "--prefix", PREFIXES[1])
+        one.command("route", "add", "second", "--prefix", PREFIXES["other"])
+        one.command("account", "add", "other", "--password", "other")
         time.sleep(2.5)
         answers = _both(one, "--count", count // 2)
         receipts = sum(answer["receipts"] for answer in answers)
@@ -67,10 +68,19 @@ def refusals(kind: str, scale: float) -> Iterator[Row]:
 
 
 def _both(one: Node, *words: object) -> list[dict[str, Any]]:
-    """Submit to both channels at once; return what came of each once all receipts are there."""
+    """Submit to both channels at once; return what came of each once all receipts are there.
+
+    Each has an account of its own: receipts go to all sessions of an account in turn.
+    """
     given = ("--binds", 2, "--window", 100, "--receipts", "--wait-receipts", 3 * PAUSE)
     with ThreadPoolExecutor() as pool:
-        loads = [pool.submit(one.load, *given, "--destination-prefix", prefix, *words) for prefix in PREFIXES]
+        loads = [
+            pool.submit(
+                one.load,
+                *("--system-id", name, "--password", name, "--destination-prefix", prefix, *given, *words),
+            )
+            for name, prefix in PREFIXES.items()
+        ]
         answers = [load.result() for load in loads]
     missing = sum(answer["receipts_missing"] for answer in answers)
     if missing:

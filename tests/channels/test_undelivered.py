@@ -42,6 +42,7 @@ def test_a_failure_that_may_pass_is_tried_again_with_growing_pauses(tmp_path: Pa
     for attempt, pause in enumerate((FIRST_RETRY, 2 * FIRST_RETRY), 1):
         fails(stack, attempt)
         assert stack.status(message_id)[0] == State.SCHEDULED
+        assert stack.core.in_memory()["messages that wait to be sent"] == 1
         stack.wait(pause - 2)
         assert len(stack.smsc.submits) == attempt
         stack.wait(4)

@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 
+from smsd.services.charging import MICROS
 from smsd.services.gathering import PATIENCE
 from smsd.services.statuses import NOT_SUBMITTED, REJECTED_PREFIX_MISSING, UNDELIVERABLE_NOT_SENT
 from smsd.services.submission import Refused
 from smsd.sms.udh import Concatenation
+from smsd.store.credit import Credit
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.messages import Message, Report, State
 from tests.services.rig import Node, Receiver, account
-from tests.stores import content, gone
+from tests.stores import content, gone, result
 
 PARTS = {1: b"one " * 38, 2: b"two " * 38, 3: b"three"}
 
@@ -217,3 +219,55 @@ def test_no_more_than_so_many_messages_wait_for_parts(node: Node, monkeypatch: p
     part(node, 3, reference=4)
     node.turn()
     part(node, 1, reference=5)
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_last_part_that_was_refused_can_come_again(node: Node, lost: str) -> None:
+    message = part(node, 1)
+    part(node, 2)
+    node.turn()
+    setattr(node.engine, lost, gone())
+    part(node, 3)
+    node.turn()
+    assert node.submitter.heard[-1] == ("not stored", message.id)
+    assert node.take_all() == []
+    node.clock.advance(0.1)
+    node.turn()
+    assert part(node, 3).id == message.id
+    node.turn()
+    (whole,) = node.take_all()
+    assert (whole.id, whole.content.body) == (message.id, b"".join(PARTS.values()))
+    assert node.rows("SELECT * FROM fragment") == []
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_last_part_that_was_refused_and_never_comes_again_costs_nothing(node: Node, lost: str) -> None:
+    result(Credit(node.engine).add(1, MICROS))
+    result(node.core.charging.resume())
+    message = part(node, 1)
+    part(node, 2)
+    node.turn()
+    setattr(node.engine, lost, gone())
+    part(node, 3)
+    node.turn()
+    node.clock.advance(PATIENCE)
+    node.turn()
+    node.clock.advance(1)
+    node.turn()
+    assert node.state(message) == (State.FINAL, UNDELIVERABLE_NOT_SENT)
+    assert node.rows("SELECT micros FROM credit") == [(MICROS,)]
+    assert node.core.charging.left(1) == MICROS
+    assert node.rows("SELECT * FROM fragment") == []
+
+
+def test_parts_that_a_crash_left_behind_are_removed(node: Node) -> None:
+    for number in (1, 2, 3):
+        part(node, number)
+    node.engine.before = [None, *gone()]
+    node.turn()
+    assert node.rows("SELECT count(*) FROM fragment") == [(2,)]
+    node = node.killed_and_started()
+    node.turn()
+    assert node.rows("SELECT * FROM fragment") == []
+    assert len(node.take_all()) == 1
+    node.close()
