@@ -101,11 +101,11 @@ def test_prices_are_added_set_found_listed_and_removed(stack: Stack, smsd: Comma
     assert said(smsd, "price", "find", "acme", "385911234567") == (
         "A segment to 385911234567 (HR, 21910) costs acme 0.04 EUR.\nIt is the price of acme for 219.\n"
     )
-    assert said(smsd, "price", "find", "acme", "+38598123456") == (
-        "A segment to +38598123456 (HR) costs acme 0.06 EUR.\nIt is the price of every account for HR.\n"
+    assert said(smsd, "price", "find", "acme", "+38512345678") == (
+        "A segment to +38512345678 (HR) costs acme 0.06 EUR.\nIt is the price of every account for HR.\n"
     )
     assert said(smsd, "price", "find", "acme", "41793026727") == (
-        "A segment to 41793026727 (CH) costs acme 0.01 EUR.\nNo price is for that: it is the route's.\n"
+        "A segment to 41793026727 (CH, 22801) costs acme 0.01 EUR.\nNo price is for that: it is the route's.\n"
     )
     exported = said(smsd, "price", "export")
     assert said(smsd, "price", "remove", "--country", "HR") == "The price is removed.\n"
