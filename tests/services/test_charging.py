@@ -11,6 +11,7 @@ from smsd.services.charging import AGAIN, MICROS
 from smsd.services.gathering import PATIENCE
 from smsd.services.statuses import (
     EXPIRED_DLR_UNKNOWN,
+    EXPIRED_EXPIRED,
     REJECTED_NOT_ENOUGH_CREDITS,
     REJECTED_PREPAID_PACKAGE_EXPIRED,
     UNDELIVERABLE_NOT_SENT,
@@ -300,6 +301,41 @@ def test_a_message_that_is_void_and_canceled_at_once_is_given_back_once(node: No
     node.clock.pump([0.1] * 10)
     assert node.rows("SELECT id FROM message") == []
     assert left(node) == 3 * CENT
+
+
+def test_what_was_taken_in_part_is_known_by_the_table_too(node: Node) -> None:
+    give(node, 5 * CENT)
+    (message,) = node.submit(body=b"x" * 161)
+    node.take_all()
+    sent(node, message, 1)
+    (read,) = result(node.messages.by_ids([message.id]))
+    node.reports.end(read, EXPIRED_EXPIRED, 0)
+    node.turn()
+    assert left(node) == 3 * CENT
+
+
+def test_what_came_back_although_the_answer_was_lost_is_known_soon(node: Node) -> None:
+    give(node, CENT)
+    (message,) = node.submit()
+    node.reports.cancel(message)
+    node.engine.after = gone()
+    node.clock.pump([0.1] * 10)
+    assert node.journal.available
+    node.clock.advance(AGAIN)
+    assert node.core.charging.left(1) == CENT
+
+
+def test_a_last_part_that_comes_again_since_its_answer_was_lost_costs_once(node: Node) -> None:
+    give(node, 9 * CENT)
+    for number, after in ((1, []), (2, gone()), (2, [])):
+        node.engine.after = after
+        place = Concatenation(7, 2, number)
+        node.gathering.part(node.request(body=b"x" * 153), place, node.submitter)
+        node.turn()
+        node.clock.pump([0.1] * 10)
+    assert [word for word, _ in node.submitter.heard] == ["stored", "not stored", "stored"]
+    assert left(node) == 7 * CENT
+    assert result(Credit(node.engine).sums()) == [(1, 7 * CENT, 7 * CENT)]
 
 
 # The ledger.

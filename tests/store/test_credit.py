@@ -76,3 +76,13 @@ def test_a_cost_stays_with_its_message_when_a_batch_is_divided() -> None:
     for part in parts:
         (only,) = (*part.changes[ACCEPT], *part.changes[GATHERED])
         assert list(part.changes[DEBIT]) == [only]
+
+
+def test_what_is_void_is_given_back_in_the_same_half_of_a_batch_that_is_divided() -> None:
+    batch = Batch()
+    for id in range(1, 5):
+        batch.changes[VOID][id] = (id,)
+        batch.changes[REFUND][id] = (id, 1)
+    for half in batch.halves():
+        assert len(half) == 2
+        assert list(half.changes[VOID]) == list(half.changes[REFUND])
