@@ -1,6 +1,6 @@
 """What lists cost: a million numbers imported, read at a start and looked up, and phrases looked for.
 
-`python -m benchmarks.lists` prints a table; `--numbers` says how many. It works on a SQLite database of its own.
+`python -m benchmarks.lists` prints a table; `--numbers` says how many. Its database is one of its own.
 """
 
 from __future__ import annotations
