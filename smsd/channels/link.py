@@ -331,7 +331,8 @@ class Link(SessionProtocol):
             names = channel.ids.of_receipt(parsed.message_id)
         found = outcome(parsed, channel.dialect.errors)
         if parsed.final:
-            found = found._replace(again=channel.options.undelivered == "again")
+            if channel.options.undelivered == "again":
+                found = found._replace(again=True)
             channel.outbox.receipt(names, found, lambda: self._respond(pdu, status.ESME_ROK))
         else:
             channel.outbox.on_the_way(names, found.error)
