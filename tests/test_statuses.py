@@ -203,6 +203,26 @@ def test_an_account_without_credit_is_refused(bench: Bench) -> None:
     assert bench.stack.esme().submit().command_status == 0xFF
 
 
+def test_an_account_whose_package_is_over_is_refused(bench: Bench) -> None:
+    bench.set(package_until="2025-12-31")
+    assert bench.answered() == 17
+    assert bench.stack.esme().submit().command_status == 0xFF
+
+
+def test_a_destination_in_no_country_is_refused(bench: Bench) -> None:
+    assert bench.answered(destinations=[{"to": "99912345678"}]) == 8
+    assert bench.stack.esme().submit(destination_addr=b"99912345678").command_status == 0x22
+
+
+@pytest.mark.parametrize(("action", "status"), [("forbid", 6), ("unreachable", 16)])
+def test_a_route_may_refuse_what_comes_to_it(bench: Bench, action: str, status: int) -> None:
+    result(bench.stack.administration.add_route(None, country="CH", action=action, priority=1))
+    bench.stack.wait(1)
+    assert bench.answered() == status
+    assert bench.reported() == (status, 0)
+    assert bench.stack.esme().submit().command_status == 0x22
+
+
 def test_a_destination_without_a_route_is_refused(bench: Bench) -> None:
     (route,) = result(bench.stack.administration.rows()).routes
     result(bench.stack.administration.remove_route(route.id))

@@ -78,7 +78,11 @@ def test_what_can_not_be_decided_is_told(
         ("--destinations", "", "destinations is one of any, listed: not ''."),
         ("--repeat-after", "86401", "repeat_after is a number from 0 to 86400: not 86401."),
         ("--hours", "8-21", "Expected a time zone such as Europe/Zagreb, got '8-21'."),
-        ("--hours", "08:00-21:00 Europe/Atlantis", "Expected a time zone such as Europe/Zagreb, got 'Europe/Atlantis'."),
+        (
+            "--hours",
+            "08:00-21:00 Europe/Atlantis",
+            "Expected a time zone such as Europe/Zagreb, got 'Europe/Atlantis'.",
+        ),
         ("--approval", "some", "What waits for approval is everything, texts or bulks:NUMBER: not 'some'."),
     ],
 )
