@@ -224,6 +224,8 @@ class Ending:
             # What is never answered may have been taken; what is, when its validity ends, may not count.
             late = row.id in taken and (row.sent_at is None or row.sent_at == row.done_at)
             doubtful = row.error == NO_RESPONSE or (late and row.status == EXPIRED_EXPIRED)
+            # What fails may be tried again, and then end by a second receipt of what had failed.
+            doubtful |= row.done_at is not None and row.due_at > row.done_at
             # Of several segments one may be taken after another was refused.
             doubtful |= row.segments > 1 and row.status == UNDELIVERABLE_REJECTED_OPERATOR
             kept = row.charged == expected or (doubtful and row.charged in (0, cost))

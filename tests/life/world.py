@@ -40,6 +40,8 @@ VALIDITY = 48 * HOUR
 LATEST = 5 * HOUR
 """How far ahead messages are scheduled."""
 UNSTORED, HELD = 40, 4
+NOBODY = 1
+"""A port where nobody listens."""
 
 
 @implementer(IReactorTime)
@@ -70,7 +72,8 @@ class Reactor:
             work(*args, **kwargs)
 
     def connectTCP(self, host: str, port: int, factory: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._network.connectTCP(host, port, _Remembering(self, factory))
+        # What the dead connect to, as they lose their connections, nobody hears of.
+        return self._network.connectTCP(host, NOBODY if self.dead else port, _Remembering(self, factory))
 
     def kill(self) -> None:
         """End it: its peers see their connections end, and nothing that it still does has an effect."""
