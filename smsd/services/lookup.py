@@ -12,7 +12,11 @@ class NoAnswer(Exception):
 
 
 class BackEnd(Protocol):
-    """Somebody who can be asked about numbers."""
+    """Somebody who can be asked about numbers.
+
+    One that can't know everything has an attribute ``knows``, the :class:`smsd.services.fields.Fields` that
+    it can answer for.
+    """
 
     async def ask(self, number: str) -> Context:
         """Return what is known of a number, E.164 digits.
