@@ -17,7 +17,7 @@ from smsd.store.settings import LookupBackEnd
 
 MILLISECOND = 0.001
 WAITING = 10_000
-"""How many questions may wait for their turn, of all accounts; one has half of those that the others leave."""
+"""How many questions may wait for their turn; an account has half of those that the others leave."""
 BURST = 1.0
 """Seconds' worth of questions that may be asked at once after a pause."""
 QUIET = 60.0
@@ -109,8 +109,8 @@ class Asked:
     def __init__(self, row: LookupBackEnd, back_end: BackEnd, clock: IReactorTime) -> None:
         self.name = row.name
         self.knows: frozenset[Fields] = getattr(back_end, "knows", EVERYTHING)
-        self.lasting: bool = getattr(back_end, "lasting", True)
-        """Whether its answers are worth keeping: it is quicker to ask some again."""
+        self.local: bool = getattr(back_end, "local", False)
+        """Whether it is smsd's own: it is asked without limits, and what it says is not kept besides."""
         self._timeout = row.timeout * MILLISECOND
         self._back_end = back_end
         self._clock = clock
@@ -124,6 +124,8 @@ class Asked:
         Raises:
             NoAnswer: if it says nothing, or not in time.
         """
+        if self.local:
+            return await self._back_end.ask(number)
         waiter: Deferred[Context] = Deferred()
         waiting = self._waiting.get(number)
         if waiting is not None:

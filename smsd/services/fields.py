@@ -34,18 +34,14 @@ PACKAGES = {
 """What is looked for in each package; the original network is known without asking."""
 
 
-def settled(context: Context) -> frozenset[Fields]:
-    """Return the classes of which nobody else need be asked.
+def told(context: Context) -> frozenset[Fields]:
+    """Return the classes of which something is said.
 
-    Whoever says that a phone can't be reached has said all there is of where it is.
+    Whoever says that a phone can't be reached has said all there is of its subscription, too.
     """
-    found = set()
-    if context.original is not None:
-        found.add(Fields.ORIGINAL)
-    if context.ported is not None:
-        found.add(Fields.PORTABILITY)
-    if context.imsi is not None or context.error:
+    found = {
+        fields for fields, names in NAMES.items() if any(getattr(context, one) is not None for one in names)
+    }
+    if context.error:
         found.add(Fields.SUBSCRIPTION)
-    if context.error is not None:
-        found.add(Fields.PRESENCE)
     return frozenset(found)

@@ -148,7 +148,8 @@ class SettingsTables:
             tuple(Number(*row) for row in await self._engine.read(_select("number", Number))),
             tuple(Network(*row) for row in await self._engine.read(_select("network", Network))),
             tuple(
-                LookupBackEnd(*row) for row in await self._engine.read(_select("lookup_back_end", LookupBackEnd))
+                LookupBackEnd(*row)
+                for row in await self._engine.read(_select("lookup_back_end", LookupBackEnd))
             ),
             tuple(LookupRule(*row) for row in await self._engine.read(_select("lookup_rule", LookupRule))),
         )
