@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from twisted.application.service import Service
@@ -142,21 +142,17 @@ class Enquiries(Service):
         self._take_in(account, lookup, submitter)
         return lookup
 
-    def notify(
-        self,
-        account: Account,
-        numbers: Sequence[str],
-        bulk_id: str | None,
-        url: str,
-        xml: bool,
-        submitter: Submitter,
+    async def notify(
+        self, account: Account, numbers: Sequence[str], bulk_id: str | None, url: str, xml: bool
     ) -> list[Answer]:
-        """Take in questions whose answers are pushed; ``submitter`` hears of each that has a lookup.
+        """Take in questions whose answers are pushed, and return once they are on disk.
 
         Raises:
             NotOffered, Overloaded, StoreUnavailable: as :meth:`submit`; none is taken in then.
         """
         self.admit(account, len(numbers))
+        self._has_room(account, len(numbers))
+        storing = _Storing()
         answers = []
         for to in numbers:
             number = destination(to)
@@ -166,11 +162,13 @@ class Enquiries(Service):
             lookup = self._asked(account, number, Way.PUSH)
             lookup.bulk_id, lookup.notify_url, lookup.notify_xml = bulk_id, url, int(xml)
             try:
-                self._take_in(account, lookup, submitter)
+                self._take_in(account, lookup, storing)
             except EnquiryRefused as refused:
                 answers.append(Answer(number, refused.status))
             else:
+                storing.waiting += 1
                 answers.append(Answer(number, PENDING_ENROUTE, lookup))
+        await storing.all()
         return answers
 
     async def query(
@@ -201,17 +199,16 @@ class Enquiries(Service):
                 lookups.append(lookup)
                 answers.append(Answer(number, PENDING_ENROUTE, lookup))
             await self._find_all(lookups, refresh)
-            storing = _Storing(self._charging, account.id, costs, len(lookups))
             self._journal.admit(account.id, max(1, len(lookups)))
         except BaseException:
             for cost in costs.values():
                 self._charging.release(account.id, cost)
             raise
+        storing = _Storing(lambda lookup: self._charging.release(account.id, costs[lookup.id]))
         for lookup in lookups:
-            cost = costs[lookup.id] if lookup.price != "0" else 0
-            self._changes.ask(lookup, cost, storing)
-        if lookups and not await storing.done:
-            raise StoreUnavailable("The lookups could not be stored.")
+            storing.waiting += 1
+            self._changes.ask(lookup, 0 if _is_free(lookup) else costs[lookup.id], storing)
+        await storing.all()
         return [one._replace(status=one.lookup.status) if one.lookup is not None else one for one in answers]
 
     def admit(self, account: Account, count: int) -> None:
@@ -219,6 +216,10 @@ class Enquiries(Service):
         if not account.lookups:
             raise NotOffered(f"Account {account.system_id} has no package of lookups.")
         self._journal.admit(account.id, max(1, count))
+
+    def _has_room(self, account: Account, count: int) -> None:
+        if not self._pending.has_room(account.id, count):
+            raise Overloaded(f"{self._pending.taken} lookups wait for their answers.")
 
     def _asked(self, account: Account, number: str, way: Way) -> Lookup:
         return Lookup(
@@ -241,8 +242,8 @@ class Enquiries(Service):
     def _take_in(self, account: Account, lookup: Lookup, submitter: Submitter) -> None:
         """Store a question, with its answer if that is known; raises as :meth:`submit`."""
         found = self._finding.known(_question(lookup)) if lookup.way == Way.SMPP else None
-        if found is None and not self._pending.has_room(account.id):
-            raise Overloaded(f"{self._pending.taken} lookups wait for their answers.")
+        if found is None:
+            self._has_room(account, 1)
         try:
             cost = self._charging.reserve(account.id, lookup.price, 1)
         except NotEnough:
@@ -357,23 +358,36 @@ class _TakingIn(NamedTuple):
 class _Storing:
     """Waits until all lookups of a request are on disk, whether or not its client still does."""
 
-    def __init__(self, charging: Charging, account_id: int, costs: dict[int, int], count: int) -> None:
-        self._charging = charging
-        self._account_id = account_id
-        self._costs = costs
-        self._waiting = count
+    def __init__(self, settled: Callable[[Lookup], None] | None = None) -> None:
+        """Tell ``settled`` of each that is on disk, or never will be."""
+        self.waiting = 1
+        self._settled = settled
         self._failed = False
-        self.done: Deferred[bool] = Deferred()
+        self._done: Deferred[bool] = Deferred()
 
     def stored(self, lookup: Lookup) -> None:
-        self._charging.release(self._account_id, self._costs[lookup.id])
-        self._waiting -= 1
-        if not self._waiting:
-            self.done.callback(not self._failed)
+        if self._settled is not None:
+            self._settled(lookup)
+        self._one_less()
 
     def not_stored(self, lookup: Lookup) -> None:
         self._failed = True
         self.stored(lookup)
+
+    async def all(self) -> None:
+        """Wait for all that were handed in.
+
+        Raises:
+            StoreUnavailable: if they could not be stored.
+        """
+        self._one_less()
+        if not await self._done:
+            raise StoreUnavailable("The lookups could not be stored.")
+
+    def _one_less(self) -> None:
+        self.waiting -= 1
+        if not self.waiting:
+            self._done.callback(not self._failed)
 
 
 def _question(lookup: Lookup) -> Question:
@@ -383,3 +397,8 @@ def _question(lookup: Lookup) -> Question:
 def _none(to: str) -> Answer:
     """Return what becomes of what is no number."""
     return Answer(to, REJECTED_DESTINATION if to else MISSING_TO)
+
+
+def _is_free(lookup: Lookup) -> bool:
+    """Tell whether nobody has answered."""
+    return lookup.found is not None and lookup.found.unanswered

@@ -35,13 +35,7 @@ PACKAGES = {
 
 
 def told(context: Context) -> frozenset[Fields]:
-    """Return the classes of which something is said.
-
-    Whoever says that a phone can't be reached has said all there is of its subscription, too.
-    """
-    found = {
-        fields for fields, names in NAMES.items() if any(getattr(context, one) is not None for one in names)
-    }
-    if context.error:
-        found.add(Fields.SUBSCRIPTION)
-    return frozenset(found)
+    """Return the classes of which something is said."""
+    return frozenset(
+        fields for fields, names in NAMES.items() if any(getattr(context, name) is not None for name in names)
+    )

@@ -101,6 +101,7 @@ class Lookup:
             for fields, known in (await self._memory.recall(question.number, wanted)).items():
                 if known.source in remembered:
                     gathered.recall(fields, known.source, known.context)
+        silent: dict[Fields, str] = {}
         for back_end in asked:
             if not (wanted - gathered.settled) & back_end.knows:
                 continue
@@ -110,8 +111,14 @@ class Lookup:
                 gathered.failed = True
                 continue
             news = gathered.add(back_end.name, answer)
-            if news and not back_end.local:
-                self._memory.remember(question.number, back_end.name, gathered.context, news)
+            if not back_end.local:
+                if news:
+                    self._memory.remember(question.number, back_end.name, gathered.context, news)
+                silent |= dict.fromkeys(wanted & back_end.knows - gathered.settled, back_end.name)
+        if silent and not gathered.failed:
+            # That nobody has anything to say of it is worth remembering too.
+            for fields in silent.keys() - gathered.settled - gathered.told:
+                self._memory.remember(question.number, silent[fields], Context(), frozenset({fields}))
         return self._found(question, planned, gathered)
 
     def _asked(self, question: Question, planned: Planned) -> list[Asked]:
@@ -209,13 +216,16 @@ class _Gathered:
     def __init__(self) -> None:
         self.context = Context()
         self.settled: frozenset[Fields] = frozenset()
+        """The classes of which nobody else need be asked."""
+        self.told: frozenset[Fields] = frozenset()
+        """The classes of which something was said."""
         self.sources: dict[str, str] = {}
         self.failed = False
         """Whether somebody had nothing to say who was asked."""
 
     def recall(self, fields: Fields, source: str, context: Context) -> None:
-        """Take in what was said before."""
-        self._take(source, context, {fields})
+        """Take in what was said before, if only that there was nothing to say."""
+        self._take(source, context, told(context) & {fields})
         self.settled |= {fields}
 
     def add(self, source: str, answer: Context) -> frozenset[Fields]:
@@ -223,8 +233,11 @@ class _Gathered:
         says = told(answer)
         news = says - self.settled
         self._take(source, answer, news)
+        self.told |= says
         if answer.error == UNKNOWN_SUBSCRIBER:
             says -= SUBSCRIBER  # Another one may have him.
+        elif answer.error:
+            says |= SUBSCRIBER  # Of a phone that can't be reached there is no more to say.
         self.settled |= says
         return news
 

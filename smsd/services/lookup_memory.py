@@ -8,7 +8,7 @@ import msgspec
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.numbering.context import Context
-from smsd.services.fields import NAMES, Fields
+from smsd.services.fields import NAMES, Fields, told
 from smsd.services.reading import Crowded, Readings
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Journal
@@ -90,8 +90,12 @@ class LookupMemory:
         return {
             fields: one
             for fields in wanted
-            if (one := known.get(fields)) is not None and now - one.known_at < self._ages.of(fields)
+            if (one := known.get(fields)) is not None and now - one.known_at < self._age(fields, one)
         }
+
+    def _age(self, fields: Fields, known: Known) -> float:
+        """Return for how long something counts: that there was nothing to say, not for long."""
+        return self._ages.of(fields) if told(known.context) else self._ages.presence
 
     def _hold(self, number: str, known: Mapping[int, Known]) -> None:
         self._held.pop(number, None)

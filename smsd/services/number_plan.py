@@ -82,5 +82,9 @@ def _network(name: str, prefix: str, country: str, calling_code: str, mccmnc: st
     return Network(name, prefix, _country_name(country), calling_code, country, mccmnc)
 
 
+@lru_cache(512)
 def _country_name(country: str) -> str:
-    return LOCALE_DATA.get(country, {}).get("en", "")
+    names = LOCALE_DATA.get(country, {})
+    name = names.get("en", "")
+    # An asterisk stands before the language whose name is the same.
+    return names.get(name[1:], "") if name.startswith("*") else name

@@ -119,6 +119,18 @@ BY_ID = Query(
     " FROM {rows} AS r JOIN lookup l ON l.id = r.id",
     "id bigint",
 )
+SET_ASIDE = Query(
+    f"SELECT {COLUMNS} FROM lookup WHERE report > 0 AND report = {int(Report.SET_ASIDE)} ORDER BY id LIMIT ?"
+)
+RETRY = Query(
+    f"UPDATE lookup SET report = {int(Report.OWED)}"
+    f" WHERE report > 0 AND report = {int(Report.SET_ASIDE)} RETURNING id"
+)
+RETRY_ONE = Query(RETRY.sql.replace(" RETURNING", " AND id = ? RETURNING"))
+ABOUT = Query(
+    f"SELECT {COLUMNS} FROM lookup WHERE account_id IN (SELECT id FROM account) AND number = ?"
+    " ORDER BY id DESC LIMIT ?"
+)
 OLD = Query("SELECT id FROM lookup WHERE id < ? AND state = 1 AND report = 0 ORDER BY id LIMIT ?")
 REMOVE = Query("DELETE FROM lookup WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
 GIVE_UP = Query(
@@ -248,6 +260,20 @@ class Lookups:
     async def by_ids(self, ids: Sequence[int]) -> list[Lookup]:
         """Return the lookups with these ids, as far as they are there."""
         return [lookup_of(row) for row in await self._engine.read(Call(BY_ID, [(id,) for id in ids]))]
+
+    async def about(self, number: str, limit: int) -> list[Lookup]:
+        """Return the newest lookups of a number, of all accounts."""
+        return [lookup_of(row) for row in await self._engine.read(Call(ABOUT, (number, limit)))]
+
+    async def set_aside(self, limit: int) -> list[Lookup]:
+        """Return lookups whose answers are set aside, the oldest first."""
+        return [lookup_of(row) for row in await self._engine.read(Call(SET_ASIDE, (limit,)))]
+
+    async def retry(self, id: int | None) -> int:
+        """Owe an answer again that is set aside, or all of them; return how many."""
+        call = Call(RETRY) if id is None else Call(RETRY_ONE, (id,))
+        (rows,) = await self._engine.write(call, announce=True)
+        return len(rows)
 
     async def page(self, search: Search) -> list[Lookup]:
         """Return the newest lookups that a search finds."""

@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 
 from smsd.numbering.kinds import Kind, kind
 
-TYPES = {
-    value: name for name, value in vars(phonenumbers.PhoneNumberType).items() if isinstance(value, int)
-}
+TYPES = {value: name for name, value in vars(phonenumbers.PhoneNumberType).items() if isinstance(value, int)}
 BASES = sorted(
     str(number.country_code) + str(number.national_number)
     for region in phonenumbers.SUPPORTED_REGIONS
