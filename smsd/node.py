@@ -297,6 +297,7 @@ class Node(InOrder):
         self.core.pushing.setServiceParent(self)
         self.core.removal.setServiceParent(self)
         self.core.bulk_changes.setServiceParent(self)
+        self.core.enquiries.setServiceParent(self)
         self.log.info("smsd is ready. {listeners}", listeners=_listeners(self.config))
         local = [one for one in self.config.http.listen if one.startswith("tcp:") and LOOPBACK in one]
         if DEMO in self.config.first_start.accounts and local:

@@ -46,6 +46,11 @@ def _settings(command: F) -> F:
             ),
             click.option("--country", help="Calling code of its national numbers, such as 385 (new: none)."),
             click.option("--currency", help="ISO 4217 code of its prices (new: EUR)."),
+            click.option(
+                "--lookups",
+                help="Package of number lookups: cleaning, portability, roaming (new) or none.",
+            ),
+            click.option("--lookup-price", help="Of a number that is looked up (new: 0)."),
         )
     ):
         command = option(command)

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from smsd.numbering.addresses import number as digits
 from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS
+from smsd.services.fields import PACKAGES, ROAMING
 from smsd.services.numbers import DELIVERIES, keyword_of
 from smsd.services.push_urls import METHODS, checked
 from smsd.services.routing import ALPHABETS, MODES
@@ -17,6 +18,8 @@ from smsd.store.settings import Value
 
 BINDS = ("transmitter", "receiver", "transceiver")
 """The kinds of bind that an account may be allowed."""
+NO_LOOKUPS = "none"
+"""Stands for no package of lookups."""
 NEW_ACCOUNT: dict[str, Value] = {
     "enabled": 1,
     "sessions": 4,
@@ -31,6 +34,8 @@ NEW_ACCOUNT: dict[str, Value] = {
     "receipts_to_submitter": 0,
     "country": "",
     "currency": "EUR",
+    "lookups": ROAMING,
+    "lookup_price": "0",
 }
 """What a new account has that is not said otherwise."""
 NUMBERS = {"sessions": 1000, "throughput": 1_000_000, "unanswered": 100_000, "queue": 1_000_000_000}
@@ -72,6 +77,13 @@ def account_columns(columns: dict[str, Value]) -> dict[str, Value]:
         raise SettingError(f"A country is a calling code of 1 to 3 digits: not {row['country']!r}.")
     if "currency" in row and not re.fullmatch(r"[A-Z]{3}", str(row["currency"])):
         raise SettingError(f"A currency is a code of ISO 4217, such as EUR: not {row['currency']!r}.")
+    if row.get("lookups") == NO_LOOKUPS:
+        row["lookups"] = ""
+    if row.get("lookups") and row["lookups"] not in PACKAGES:
+        words = ", ".join((*PACKAGES, NO_LOOKUPS))
+        raise SettingError(f"A package of lookups is one of {words}: not {row['lookups']!r}.")
+    if "lookup_price" in row:
+        row["lookup_price"] = _price(str(row["lookup_price"]))
     return row
 
 
@@ -172,10 +184,16 @@ def route_columns(columns: dict[str, Value]) -> dict[str, Value]:
     if "prefix" in columns and not re.fullmatch(r"[0-9]{0,15}", str(columns["prefix"])):
         raise SettingError(f"A prefix has up to 15 digits: not {columns['prefix']!r}.")
     if "price" in columns:
-        try:
-            price = Decimal(str(columns["price"]))
-        except InvalidOperation:
-            price = Decimal(-1)
-        if not (price.is_finite() and 0 <= price < 10**6 and price == round(price, 6)):
-            raise SettingError(f"A price is a decimal from 0, with up to 6 places: not {columns['price']!r}.")
+        _price(str(columns["price"]))
     return dict(columns)
+
+
+def _price(given: str) -> str:
+    """Return a price as it was given; raises as :func:`account_columns`."""
+    try:
+        price = Decimal(given)
+    except InvalidOperation:
+        price = Decimal(-1)
+    if not (price.is_finite() and 0 <= price < 10**6 and price == round(price, 6)):
+        raise SettingError(f"A price is a decimal from 0, with up to 6 places: not {given!r}.")
+    return given

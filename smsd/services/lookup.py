@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from smsd.numbering.context import Context
+from msgspec.structs import replace
+
+from smsd.numbering.context import Context, Network
+from smsd.services.fields import CLEANING, NAMES, PACKAGES, PORTABILITY, Fields, told
+from smsd.services.lookup_memory import LookupMemory
+from smsd.services.lookup_rules import LookupRules
+from smsd.services.number_plan import NumberPlan, Planned
+from smsd.services.statuses import (
+    DELIVERED_TO_HANDSET,
+    DELIVERED_TO_OPERATOR,
+    NO_ERROR,
+    NO_RESPONSE,
+    UNDELIVERABLE_NOT_DELIVERED,
+    UNKNOWN_SUBSCRIBER,
+)
+from smsd.store.lookups import Found
+from smsd.store.settings import Rows
+
+if TYPE_CHECKING:
+    from smsd.services.asking import Asked
+
+SUBSCRIBER = frozenset({Fields.PRESENCE, Fields.SUBSCRIPTION})
+"""What of a number is its subscriber's."""
 
 
 class NoAnswer(Exception):
@@ -12,7 +35,11 @@ class NoAnswer(Exception):
 
 
 class BackEnd(Protocol):
-    """Somebody who can be asked about numbers."""
+    """Somebody who can be asked about numbers.
+
+    One that can't know everything has an attribute ``knows``, the :class:`smsd.services.fields.Fields` that
+    it can answer for; one that reads smsd's own database has ``local`` set.
+    """
 
     async def ask(self, number: str) -> Context:
         """Return what is known of a number, E.164 digits.
@@ -20,3 +47,202 @@ class BackEnd(Protocol):
         Raises:
             NoAnswer: if nothing can be said, since nobody answered or the question was refused.
         """
+
+
+class Question(NamedTuple):
+    """What somebody wants to know."""
+
+    account_id: int
+    number: str
+    """E.164 digits."""
+    package: str
+    refresh: bool = False
+    """Whether what was said before doesn't count."""
+
+
+class Lookup:
+    """Finds what is known of numbers.
+
+    The first rule that fits a number says who is asked about it, one after the other, until everything is
+    known that the package has. What was said lately counts as if it were said now. The number plan fills in
+    what nobody has said.
+    """
+
+    def __init__(self, plan: NumberPlan, memory: LookupMemory, back_ends: Mapping[str, Asked]) -> None:
+        self._plan = plan
+        self._memory = memory
+        self._back_ends = back_ends
+        self._rules = LookupRules()
+        self._rows: object = ()
+
+    def apply(self, rows: Rows) -> None:
+        """Take over changed rules."""
+        if rows.lookup_rules != self._rows:
+            self._rows = rows.lookup_rules
+            self._rules = LookupRules(rows.lookup_rules)
+
+    def known(self, question: Question) -> Found | None:
+        """Return what is found, if nobody needs to be asked for that."""
+        planned = self._plan.of(question.number)
+        if self._asked(question, planned):
+            return None
+        return self._found(question, planned, _Gathered())
+
+    async def find(self, question: Question) -> Found:
+        """Return what is found; whoever doesn't answer has nothing to say."""
+        planned = self._plan.of(question.number)
+        asked = self._asked(question, planned)
+        gathered = _Gathered()
+        wanted = PACKAGES[question.package]
+        if planned.context.ported is not None:
+            wanted -= {Fields.PORTABILITY}
+        remembered = frozenset(one.name for one in asked if not one.local)
+        if remembered and not question.refresh:
+            for fields, known in (await self._memory.recall(question.number, wanted)).items():
+                if known.source in remembered:
+                    gathered.recall(fields, known.source, known.context)
+        silent: dict[Fields, str] = {}
+        for back_end in asked:
+            if not (wanted - gathered.settled) & back_end.knows:
+                continue
+            try:
+                answer = await back_end.ask(question.account_id, question.number)
+            except NoAnswer:
+                gathered.failed = True
+                continue
+            news = gathered.add(back_end.name, answer)
+            if not back_end.local:
+                if news:
+                    self._memory.remember(question.number, back_end.name, gathered.context, news)
+                silent |= dict.fromkeys(wanted & back_end.knows - gathered.settled, back_end.name)
+        if silent and not gathered.failed:
+            # That nobody has anything to say of it is worth remembering too.
+            for fields in silent.keys() - gathered.settled - gathered.told:
+                self._memory.remember(question.number, silent[fields], Context(), frozenset({fields}))
+        return self._found(question, planned, gathered)
+
+    def _asked(self, question: Question, planned: Planned) -> list[Asked]:
+        """Return who is asked about a number."""
+        names = self._rules.back_ends(question.account_id, question.package, question.number, planned.country)
+        return [one for name in names if (one := self._back_ends.get(name)) is not None]
+
+    def _found(self, question: Question, planned: Planned, gathered: _Gathered) -> Found:
+        context, plan = gathered.context, planned.context
+        package = question.package
+        error = context.error
+        unanswered = False
+        status = DELIVERED_TO_HANDSET
+        if error is None:
+            unanswered = gathered.failed and not gathered.sources
+            if unanswered:
+                error = NO_RESPONSE
+            elif plan.correct is False:
+                error = UNKNOWN_SUBSCRIBER
+            else:
+                error, status = NO_ERROR, DELIVERED_TO_OPERATOR
+        if error:
+            status = UNDELIVERABLE_NOT_DELIVERED
+        correct = context.correct
+        if correct is None:
+            correct = plan.correct or context.error not in (None, UNKNOWN_SUBSCRIBER)
+        if package == CLEANING:
+            shown = Context(error=error, correct=correct)
+        else:
+            shown = self._on_networks(question, context, plan, error, correct)
+        return Found(shown, planned.type, status, gathered.sources, unanswered)
+
+    def _on_networks(
+        self, question: Question, context: Context, plan: Context, error: int, correct: bool
+    ) -> Context:
+        """Return what is known with the networks that follow from it, as far as the package has them."""
+        original = self._original(context.original, plan.original)
+        ported, has_it = context.ported, context.ported_network
+        if ported is None:
+            ported, has_it = plan.ported, plan.ported_network
+        if ported is None and context.imsi is not None and original is not None and original.mccmnc:
+            # The subscription is of the network that has the number now.
+            now = self._plan.of_imsi(context.imsi)
+            if now:
+                ported = now != original.mccmnc
+                has_it = replace(original, name="", prefix="", mccmnc=now)
+        if has_it is not None:
+            has_it = self._plan.complete(has_it) if ported else None
+        if question.package == PORTABILITY:
+            return Context(
+                error=error, correct=correct, original=original, ported=ported, ported_network=has_it
+            )
+        roaming, visited = context.roaming, context.roaming_network
+        if roaming is None and context.serving_msc is not None and original is not None:
+            at = self._plan.of(context.serving_msc).context.original
+            if at is not None and at.country_prefix:
+                roaming = at.country_code != original.country_code
+                visited = at
+        if visited is not None:
+            visited = self._plan.complete(visited) if roaming else None
+        return Context(
+            error,
+            correct,
+            context.imsi,
+            context.serving_msc,
+            context.serving_hlr,
+            original,
+            ported,
+            has_it,
+            roaming,
+            visited,
+        )
+
+    def _original(self, said: Network | None, planned: Network | None) -> Network | None:
+        """Return the original network: what was said of it, and of the plan what was not."""
+        if said is None or planned is None:
+            return self._plan.complete(said) if said is not None else planned
+        return self._plan.complete(
+            Network(
+                *(
+                    getattr(said, name) or (getattr(planned, name) if name in _OF_COUNTRY else "")
+                    for name in Network.__struct_fields__
+                )
+            )
+        )
+
+
+_OF_COUNTRY = frozenset({"country_name", "country_prefix", "country_code"})
+"""What the plan knows of a network by the number, whoever names it."""
+
+
+class _Gathered:
+    """What was said of a number so far."""
+
+    def __init__(self) -> None:
+        self.context = Context()
+        self.settled: frozenset[Fields] = frozenset()
+        """The classes of which nobody else need be asked."""
+        self.told: frozenset[Fields] = frozenset()
+        """The classes of which something was said."""
+        self.sources: dict[str, str] = {}
+        self.failed = False
+        """Whether somebody had nothing to say who was asked."""
+
+    def recall(self, fields: Fields, source: str, context: Context) -> None:
+        """Take in what was said before, if only that there was nothing to say."""
+        self._take(source, context, told(context) & {fields})
+        self.settled |= {fields}
+
+    def add(self, source: str, answer: Context) -> frozenset[Fields]:
+        """Take in an answer; return the classes that it was the first to say something of."""
+        says = told(answer)
+        news = says - self.settled
+        self._take(source, answer, news)
+        self.told |= says
+        if answer.error == UNKNOWN_SUBSCRIBER:
+            says -= SUBSCRIBER  # Another one may have him.
+        elif answer.error:
+            says |= SUBSCRIBER  # Of a phone that can't be reached there is no more to say.
+        self.settled |= says
+        return news
+
+    def _take(self, source: str, context: Context, classes: Iterable[Fields]) -> None:
+        for fields in classes:
+            said = {name: getattr(context, name) for name in NAMES[fields]}
+            self.context = replace(self.context, **said)
+            self.sources[fields.name.lower()] = source

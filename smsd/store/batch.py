@@ -11,6 +11,9 @@ from smsd.store.engine import Call, Query, Row
 from smsd.store.links import CHANGES as CHANGES_OF_TRACKED
 from smsd.store.links import LINK, TRACKED, UNTRACKED
 from smsd.store.logs import LOG_AT, SLOT, STATUS_GROUP
+from smsd.store.lookup_known import KNOWN
+from smsd.store.lookups import ANSWERED, ASKED, NOT_CHARGED
+from smsd.store.lookups import CHANGES as CHANGES_OF_LOOKUPS
 from smsd.store.messages import Message
 from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
 from smsd.store.received import CHANGES as CHANGES_OF_RECEIVED
@@ -133,6 +136,8 @@ ORDER = (
     SET_ASIDE,
     *CHANGES_OF_TRACKED,
     *CHANGES_OF_RECEIVED,
+    *CHANGES_OF_LOOKUPS,
+    KNOWN,
     *CHANGES_OF_PUSHES,
     *CHANGES_OF_REPETITIONS,
 )
@@ -140,8 +145,11 @@ ORDER = (
 COMPANIONS = (DEBIT, TRACKED, LINK)
 """What goes with a new message, is stored with it and refused with it: its id begins their keys."""
 
-ALONG = {query: (ACCEPT, GATHERED) for query in COMPANIONS} | {REIMBURSED: (FINAL,)}
-"""What goes along with another change of the same message, and is none of its own."""
+ALONG = {query: (ACCEPT, GATHERED, ASKED) for query in COMPANIONS} | {
+    REIMBURSED: (FINAL,),
+    NOT_CHARGED: (ANSWERED,),
+}
+"""What goes along with another change of the same message or lookup, and is none of its own."""
 
 _encode = msgspec.json.Encoder().encode
 

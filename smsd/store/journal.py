@@ -42,6 +42,7 @@ from smsd.store.batch import (
 )
 from smsd.store.engine import Change, Engine, Query, Row, StoreRefused, StoreUnavailable
 from smsd.store.links import TRACKED, UNTRACKED
+from smsd.store.lookups import ASKED, GIVEN_BACK, NEVER_ASKED, NOT_CHARGED
 from smsd.store.messages import Message
 from smsd.store.pushes import PUSH, PUSHED
 from smsd.store.received import ARRIVED, NEVER_ARRIVED
@@ -52,9 +53,9 @@ AT_ONCE = 1000
 EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 """Seconds before the first and between later attempts at a database that is unavailable."""
 
-REFUSED = {ACCEPT: VOID, TRACKED: UNTRACKED, ARRIVED: NEVER_ARRIVED, KEPT: NEVER_KEPT}
+REFUSED = {ACCEPT: VOID, TRACKED: UNTRACKED, ARRIVED: NEVER_ARRIVED, ASKED: NEVER_ASKED, KEPT: NEVER_KEPT}
 """What is refused while the database is away, and how it is taken back, should it be there."""
-DEBITS = frozenset({DEBIT, REFUND, REIMBURSED})
+DEBITS = frozenset({DEBIT, REFUND, REIMBURSED, GIVEN_BACK, NOT_CHARGED})
 """What tells how much credit is left."""
 MISHAP = "A change was stored, but what follows from it failed"
 """Logged when a callback fails: it harms no one else in the batch."""
@@ -236,15 +237,19 @@ class Journal:
         submitter: Any,
         *along: Change,
         share: int,
+        cost: int = 0,
     ) -> None:
         """Store an item that is no message of a client, and make other changes with it.
 
-        ``share`` is whose room it takes: see :meth:`admit`. Raises as :meth:`accept`.
+        ``share`` is whose room it takes, see :meth:`admit`, and whose credit what it costs. Raises as
+        :meth:`accept`.
         """
         self.admit(share, 1)
         self._change(query, key, row, self._intake)
         for change in along:
             self._change(*change, self._intake)
+        if cost:
+            self._change(DEBIT, key, (share, cost), self._intake)
         self._wait(query, key, submitter, item, share)
 
     def store_along(
@@ -373,7 +378,8 @@ class Journal:
         # A commit whose answer was lost may have taken place: what was refused must not be there.
         refused = {void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()}
         debited = batch.changes[DEBIT]
-        refused[REFUND] = {id: (id, *debited[id]) for id in batch.changes[ACCEPT] if id in debited}
+        for back, of in ((REFUND, ACCEPT), (GIVEN_BACK, ASKED)):
+            refused[back] = {id: (id, *debited[id]) for id in batch.changes[of] if id in debited}
         along = batch.changes[PUSH]
         refused[PUSHED] = {id: (id,) for id in along if any(id in batch.changes[of] for of in REFUSED)}
         for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):

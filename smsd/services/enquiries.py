@@ -1,0 +1,404 @@
+"""Clients' questions about numbers: taken in, charged, answered and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from smsd.numbering.addresses import destination
+from smsd.services.charging import Charging, NotEnough, micros
+from smsd.services.deliveries import Deliveries, Kind
+from smsd.services.ids import MessageIds
+from smsd.services.lookup import Lookup as Finding
+from smsd.services.lookup import Question
+from smsd.services.pushing import Pushing
+from smsd.services.shares import Shares
+from smsd.services.statuses import (
+    MISSING_TO,
+    NO_ERROR,
+    PENDING_ENROUTE,
+    REJECTED_DESTINATION,
+    REJECTED_NOT_ENOUGH_CREDITS,
+)
+from smsd.store.engine import StoreUnavailable
+from smsd.store.journal import Journal, Overloaded
+from smsd.store.lookups import (
+    Found,
+    Lookup,
+    LookupChanges,
+    Lookups,
+    Report,
+    State,
+    Submitter,
+    Way,
+)
+from smsd.store.pushes import lookup_push, storing
+from smsd.store.settings import Account
+
+PENDING = 20_000
+"""Lookups that may wait for their answers at once; an account has half of those that the others leave."""
+PAGE = 500
+"""Lookups of before that are taken up together."""
+AGAIN = 1.0
+"""Seconds until a table that could not be read is read again."""
+
+
+class NotOffered(Exception):
+    """The account has no package of lookups."""
+
+
+class EnquiryRefused(Exception):
+    """A number is not looked up; ``status`` says why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Answer(NamedTuple):
+    """What becomes of one number of a request."""
+
+    to: str
+    """The number's digits; if it is none, what the client said."""
+    status: int
+    lookup: Lookup | None = None
+
+
+class Enquiries(Service):
+    """Takes questions in and sees their answers through to the clients.
+
+    A question is charged in the transaction that stores it; if nobody answers, it costs nothing.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        finding: Finding,
+        rows: Lookups,
+        journal: Journal,
+        charging: Charging,
+        deliveries: Deliveries,
+        pushing: Pushing,
+        ids: MessageIds,
+        clock: IReactorTime,
+    ) -> None:
+        self._finding = finding
+        self._rows = rows
+        self._journal = journal
+        self._changes = changes = LookupChanges(journal)
+        self._charging = charging
+        self._deliveries = deliveries
+        self._pushing = pushing
+        self._ids = ids
+        self._clock = clock
+        self._pending = Shares(PENDING)
+        self._resuming: Deferred[None] | None = None
+        deliveries.add_kind(
+            Kind(
+                Lookup,
+                rows.owed,
+                changes.taken,
+                changes.put_aside,
+                "the answer to lookup",
+                "lookup",
+            )
+        )
+
+    def startService(self) -> None:
+        """Take up what was not answered when the node last stopped."""
+        super().startService()
+        self._resuming = Deferred.fromCoroutine(self._resume(self._ids.newest))
+        self._resuming.addErrback(self._not_resumed)
+
+    def stopService(self) -> None:
+        """Leave the rest to the next start."""
+        super().stopService()
+        if self._resuming is not None:
+            self._resuming.cancel()
+
+    def submit(self, account: Account, to: str, submitter: Submitter, origin: object = None) -> Lookup:
+        """Take in a question whose answer goes to the account's sessions.
+
+        Raises:
+            EnquiryRefused: if the number is none, or the account has not enough credit.
+            NotOffered: if the account has no package.
+            Overloaded: if too many wait for the disk, or for their answers.
+            StoreUnavailable: if the database can't be written just now.
+        """
+        self.admit(account, 1)
+        number = destination(to)
+        if number is None:
+            raise EnquiryRefused(REJECTED_DESTINATION)
+        lookup = self._asked(account, number, Way.SMPP)
+        lookup.origin = origin
+        self._take_in(account, lookup, submitter)
+        return lookup
+
+    async def notify(
+        self, account: Account, numbers: Sequence[str], bulk_id: str | None, url: str, xml: bool
+    ) -> list[Answer]:
+        """Take in questions whose answers are pushed, and return once they are on disk.
+
+        Raises:
+            NotOffered, Overloaded, StoreUnavailable: as :meth:`submit`; none is taken in then.
+        """
+        self.admit(account, len(numbers))
+        self._has_room(account, len(numbers))
+        storing = _Storing()
+        answers = []
+        for to in numbers:
+            number = destination(to)
+            if number is None:
+                answers.append(_none(to))
+                continue
+            lookup = self._asked(account, number, Way.PUSH)
+            lookup.bulk_id, lookup.notify_url, lookup.notify_xml = bulk_id, url, int(xml)
+            try:
+                self._take_in(account, lookup, storing)
+            except EnquiryRefused as refused:
+                answers.append(Answer(number, refused.status))
+            else:
+                storing.waiting += 1
+                answers.append(Answer(number, PENDING_ENROUTE, lookup))
+        await storing.all()
+        return answers
+
+    async def query(
+        self, account: Account, numbers: Sequence[str], bulk_id: str | None, refresh: bool = False
+    ) -> list[Answer]:
+        """Return what is found of numbers, in their order, once that is on disk.
+
+        Raises:
+            NotOffered, Overloaded, StoreUnavailable: as :meth:`submit`; nothing is charged then.
+        """
+        self.admit(account, len(numbers))
+        answers: list[Answer] = []
+        lookups: list[Lookup] = []
+        costs: dict[int, int] = {}
+        try:
+            for to in numbers:
+                number = destination(to)
+                if number is None:
+                    answers.append(_none(to))
+                    continue
+                lookup = self._asked(account, number, Way.AT_ONCE)
+                lookup.bulk_id = bulk_id
+                try:
+                    costs[lookup.id] = self._charging.reserve(account.id, account.lookup_price, 1)
+                except NotEnough:
+                    answers.append(Answer(number, REJECTED_NOT_ENOUGH_CREDITS))
+                    continue
+                lookups.append(lookup)
+                answers.append(Answer(number, PENDING_ENROUTE, lookup))
+            await self._find_all(lookups, refresh)
+            self._journal.admit(account.id, max(1, len(lookups)))
+        except BaseException:
+            for cost in costs.values():
+                self._charging.release(account.id, cost)
+            raise
+        storing = _Storing(lambda lookup: self._charging.release(account.id, costs[lookup.id]))
+        for lookup in lookups:
+            storing.waiting += 1
+            self._changes.ask(lookup, 0 if _is_free(lookup) else costs[lookup.id], storing)
+        await storing.all()
+        return [one._replace(status=one.lookup.status) if one.lookup is not None else one for one in answers]
+
+    def admit(self, account: Account, count: int) -> None:
+        """See whether an account may ask about so many numbers now; raises as :meth:`notify`."""
+        if not account.lookups:
+            raise NotOffered(f"Account {account.system_id} has no package of lookups.")
+        self._journal.admit(account.id, max(1, count))
+
+    def _has_room(self, account: Account, count: int) -> None:
+        if not self._pending.has_room(account.id, count):
+            raise Overloaded(f"{self._pending.taken} lookups wait for their answers.")
+
+    def _asked(self, account: Account, number: str, way: Way) -> Lookup:
+        return Lookup(
+            self._ids.next(),
+            account.id,
+            State.ASKED,
+            way,
+            Report.NONE,
+            None,
+            number,
+            account.lookups,
+            self._clock.seconds(),
+            None,
+            PENDING_ENROUTE,
+            NO_ERROR,
+            "",
+            account.lookup_price,
+        )
+
+    def _take_in(self, account: Account, lookup: Lookup, submitter: Submitter) -> None:
+        """Store a question, with its answer if that is known; raises as :meth:`submit`."""
+        found = self._finding.known(_question(lookup)) if lookup.way == Way.SMPP else None
+        if found is None:
+            self._has_room(account, 1)
+        try:
+            cost = self._charging.reserve(account.id, lookup.price, 1)
+        except NotEnough:
+            raise EnquiryRefused(REJECTED_NOT_ENOUGH_CREDITS) from None
+        if found is not None:
+            self._answer(lookup, found)
+        else:
+            self._pending.take(account.id)
+        taking = _TakingIn(self, self._charging, cost, submitter)
+        try:
+            self._changes.ask(lookup, cost, taking)
+        except Exception:
+            self._charging.release(account.id, cost)
+            if found is None:
+                self._pending.leave(account.id)
+            raise
+
+    def taken_in(self, lookup: Lookup, cost: int, stored: bool) -> None:
+        """Take note that a question is on disk, or never will be."""
+        self._charging.release(lookup.account_id, cost)
+        if lookup.state == State.ANSWERED:
+            if stored:
+                self._deliveries.offer(lookup.account_id, lookup)
+        elif stored:
+            answering = Deferred.fromCoroutine(self._see_through(lookup))
+            answering.addErrback(lambda failure: self.log.failure("A lookup failed", failure))
+        else:
+            self._pending.leave(lookup.account_id)
+
+    async def _find_all(self, lookups: Sequence[Lookup], refresh: bool) -> None:
+        """Give lookups their answers."""
+        waiting = []
+        for lookup in lookups:
+            question = _question(lookup)._replace(refresh=refresh)
+            found = self._finding.known(question)
+            if found is not None:
+                self._answer(lookup, found)
+            else:
+                finding = Deferred.fromCoroutine(self._finding.find(question))
+                waiting.append(finding.addCallback(lambda found, lookup: self._answer(lookup, found), lookup))
+        if waiting:
+            await gatherResults(waiting, consumeErrors=True)
+
+    async def _see_through(self, lookup: Lookup) -> None:
+        """Find the answer to a question that is on disk, store it, and send it out."""
+        cost = micros(lookup.price)
+        self._answer(lookup, await self._finding.find(_question(lookup)))
+        push = lookup_push(lookup, self._clock.seconds()) if lookup.way == Way.PUSH else None
+        answered: Deferred[None] = Deferred()
+
+        def on_disk() -> None:
+            self._pending.leave(lookup.account_id)
+            if push is not None:
+                self._pushing.offer(push)
+            else:
+                self._deliveries.offer(lookup.account_id, lookup)
+            answered.callback(None)
+
+        back = cost - micros(lookup.price)
+        self._changes.answered(lookup, back, *((storing(push),) if push is not None else ()), after=on_disk)
+        await answered
+
+    def _answer(self, lookup: Lookup, found: Found) -> None:
+        lookup.state, lookup.found, lookup.done_at = State.ANSWERED, found, self._clock.seconds()
+        lookup.status, lookup.error, lookup.network = found.status, found.error, found.network
+        if lookup.way == Way.SMPP:
+            lookup.report = Report.OWED
+        if found.unanswered:
+            lookup.price = "0"
+
+    async def _resume(self, until: int) -> None:
+        """Answer what was asked before this node started, some at a time."""
+        after = 0
+        while True:
+            try:
+                lookups = await self._rows.pending(after, until, PAGE)
+            except StoreUnavailable:
+                await deferLater(self._clock, AGAIN)
+                continue
+            if not lookups:
+                return
+            for lookup in lookups:
+                self._pending.take(lookup.account_id)
+            await DeferredList(
+                [Deferred.fromCoroutine(self._see_through(lookup)) for lookup in lookups],
+                fireOnOneErrback=True,
+            )
+            after = lookups[-1].id
+
+    def _not_resumed(self, failure: Failure) -> None:
+        if self.running:
+            self.log.failure("Lookups of before can't be answered", failure)
+
+
+class _TakingIn(NamedTuple):
+    """Sees to a question when it is on disk, after its client has heard of that."""
+
+    enquiries: Enquiries
+    charging: Charging
+    cost: int
+    submitter: Submitter
+
+    def stored(self, lookup: Lookup) -> None:
+        self.submitter.stored(lookup)
+        self.enquiries.taken_in(lookup, self.cost, stored=True)
+
+    def not_stored(self, lookup: Lookup) -> None:
+        self.submitter.not_stored(lookup)
+        self.enquiries.taken_in(lookup, self.cost, stored=False)
+
+
+class _Storing:
+    """Waits until all lookups of a request are on disk, whether or not its client still does."""
+
+    def __init__(self, settled: Callable[[Lookup], None] | None = None) -> None:
+        """Tell ``settled`` of each that is on disk, or never will be."""
+        self.waiting = 1
+        self._settled = settled
+        self._failed = False
+        self._done: Deferred[bool] = Deferred()
+
+    def stored(self, lookup: Lookup) -> None:
+        if self._settled is not None:
+            self._settled(lookup)
+        self._one_less()
+
+    def not_stored(self, lookup: Lookup) -> None:
+        self._failed = True
+        self.stored(lookup)
+
+    async def all(self) -> None:
+        """Wait for all that were handed in.
+
+        Raises:
+            StoreUnavailable: if they could not be stored.
+        """
+        self._one_less()
+        if not await self._done:
+            raise StoreUnavailable("The lookups could not be stored.")
+
+    def _one_less(self) -> None:
+        self.waiting -= 1
+        if not self.waiting:
+            self._done.callback(not self._failed)
+
+
+def _question(lookup: Lookup) -> Question:
+    return Question(lookup.account_id, lookup.number, lookup.package)
+
+
+def _none(to: str) -> Answer:
+    """Return what becomes of what is no number."""
+    return Answer(to, REJECTED_DESTINATION if to else MISSING_TO)
+
+
+def _is_free(lookup: Lookup) -> bool:
+    """Tell whether nobody has answered."""
+    return lookup.found is not None and lookup.found.unanswered
