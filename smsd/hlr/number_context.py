@@ -83,7 +83,7 @@ def _read(pdu: DeliverSm | DataSm, parsed: ParsedReceipt) -> Context | NoAnswer:
     else:
         return NoAnswer(f"The peer says {MessageState(parsed.state).name}.")
     fields = _of_line(pdu) | _of_tlvs(pdu)
-    ported = _flag(pdu, IS_NUMBER_PORTED)
+    ported = _ported(pdu, fields)
     mccmnc = fields.get(MCCMNC)
     original = untrusted.network(
         fields.get(ORIGINAL_NETWORK_NAME),
@@ -99,7 +99,7 @@ def _read(pdu: DeliverSm | DataSm, parsed: ParsedReceipt) -> Context | NoAnswer:
         fields.get(PORTED_COUNTRY_NAME),
         fields.get(PORTED_COUNTRY_PREFIX),
         None,
-        mccmnc if ported else None,
+        mccmnc,
     )
     visited = untrusted.network(
         fields.get(ROAMING_NETWORK_NAME),
@@ -116,7 +116,7 @@ def _read(pdu: DeliverSm | DataSm, parsed: ParsedReceipt) -> Context | NoAnswer:
         serving_hlr=untrusted.address(fields.get(SERVING_HLR)),
         original=original,
         ported=ported,
-        ported_network=ported_network,
+        ported_network=ported_network if ported else None,
         roaming=_roams(original, ported_network, visited),
         roaming_network=visited,
     )
@@ -151,6 +151,13 @@ def _of_line(pdu: DeliverSm | DataSm) -> dict[int, str]:
 def _flag(pdu: DeliverSm | DataSm, tag: int) -> bool | None:
     value = tlv.integer(pdu.tlvs, tag)
     return None if value is None else value != 0
+
+
+def _ported(pdu: DeliverSm | DataSm, fields: dict[int, str]) -> bool | None:
+    """Tell whether a number was ported; without a flag, whether the two networks have different names."""
+    flag = _flag(pdu, IS_NUMBER_PORTED)
+    names = fields.get(ORIGINAL_NETWORK_NAME), fields.get(PORTED_NETWORK_NAME)
+    return names[0] != names[1] if flag is None and all(names) else flag
 
 
 def _roams(original: Network | None, ported: Network | None, visited: Network | None) -> bool | None:
