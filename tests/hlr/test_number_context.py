@@ -155,6 +155,12 @@ def test_a_question_that_ended_otherwise_has_no_answer(state: bytes) -> None:
     assert isinstance(found.said, NoAnswer)
 
 
+def test_a_peer_that_has_no_answer_itself_gives_none() -> None:
+    found = read(deliver(LINE + b"stat:UNDELIV err:502"))
+    assert found is not None
+    assert isinstance(found.said, NoAnswer)
+
+
 def test_what_is_not_final_says_nothing_yet() -> None:
     pdu = deliver(LINE + b"stat:ACCEPTD err:000")
     assert read(pdu) is None
