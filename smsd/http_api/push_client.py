@@ -10,7 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from OpenSSL import SSL
 from service_identity import VerificationError
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import (
     ConnectError,
@@ -21,7 +21,6 @@ from twisted.internet.error import (
 )
 from twisted.internet.interfaces import (
     IAddress,
-    IConsumer,
     IHostnameResolver,
     IHostResolution,
     IProtocol,
@@ -32,20 +31,17 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
+from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
 from smsd.http_api.push_bodies import Outgoing, outgoing
 from smsd.services.accounts import Accounts
 from smsd.services.push_requests import NotPushed, Reach
 from smsd.store.pushes import Push
+from smsd.web_client import CONNECT, Body, PlainAnswers, pool
 
-CONNECT = 10.0
-"""Seconds until a host must have taken a connection."""
-KEPT = 15
-"""Seconds for which an idle connection is kept for the next request; many servers keep one no longer."""
 REDIRECTS = 3
 """How many redirections are followed."""
 REPEATED = frozenset({307, 308})
@@ -212,53 +208,6 @@ class _Quiet:
         return connected
 
 
-@implementer(IAgent)
-class _PlainAnswers:
-    """Leaves answers as they come: nothing is unpacked that nobody reads."""
-
-    def __init__(self, agent: IAgent) -> None:
-        self._agent = agent
-
-    def request(
-        self,
-        method: bytes,
-        uri: bytes,
-        headers: Headers | None = None,
-        bodyProducer: IBodyProducer | None = None,
-    ) -> Deferred[IResponse]:
-        headers = Headers() if headers is None else headers.copy()
-        headers.removeHeader(b"accept-encoding")
-        made: Deferred[IResponse] = self._agent.request(method, uri, headers, bodyProducer)
-        return made.addCallback(_not_encoded)
-
-
-def _not_encoded(response: IResponse) -> IResponse:
-    response.headers.removeHeader(b"content-encoding")
-    return response
-
-
-@implementer(IBodyProducer)
-class _Body:
-    """A request's body, written at once: it is in memory and small."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self.length = len(octets)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        consumer.write(self._octets)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """Do nothing: all is written."""
-
-    def resumeProducing(self) -> None:
-        """Do nothing: all is written."""
-
-    def stopProducing(self) -> None:
-        """Do nothing: all is written."""
-
-
 class PushClient:
     """Makes the requests of pushes."""
 
@@ -272,12 +221,10 @@ class PushClient:
         self._accounts = accounts
         self._reactor = reactor
         self._timeout = timeout
-        pool = HTTPConnectionPool(reactor)
-        pool.maxPersistentPerHost = connections
-        pool.cachedConnectionTimeout = KEPT
-        pool.retryAutomatically = False  # What the first attempt has done nobody knows.
-        self._pool = pool
-        self._agent = _PlainAnswers(Agent.usingEndpointFactory(reactor, _Endpoints(reactor, private), pool))
+        self._pool = pool(reactor, connections)
+        self._agent = PlainAnswers(
+            Agent.usingEndpointFactory(reactor, _Endpoints(reactor, private), self._pool)
+        )
 
     async def send(self, pushes: Sequence[Push]) -> None:
         """Send pushes in one request; raises ``NotPushed`` if the URL has not taken them."""
@@ -329,7 +276,7 @@ class PushClient:
             request.method,
             url,
             headers=Headers({name: [value] for name, value in request.headers.items()}),
-            data=_Body(request.body) if request.body is not None else None,
+            data=Body(request.body) if request.body is not None else None,
             auth=authorization,
             allow_redirects=False,
             unbuffered=True,

@@ -1,0 +1,168 @@
+"""What a receipt says of a number: by Number Context's optional parameters, and the line below its own."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from smsd.hlr import untrusted
+from smsd.numbering.addresses import destination
+from smsd.numbering.context import Context, Network
+from smsd.services.lookup import NoAnswer
+from smsd.services.statuses import NO_ERROR, UNKNOWN_ERROR
+from smsd.smpp import receipt, tlv
+from smsd.smpp.pdu import DataSm, DeliverSm
+from smsd.smpp.receipt import ParsedReceipt
+from smsd.smpp.tlv import MessageState
+
+IMSI: Final = 0x1403
+SERVING_MSC: Final = 0x1406
+SERVING_HLR: Final = 0x1409
+ORIGINAL_NETWORK_PREFIX: Final = 0x140B
+ORIGINAL_NETWORK_NAME: Final = 0x1412
+PORTED_NETWORK_NAME: Final = 0x1413
+ROAMING_NETWORK_NAME: Final = 0x1414
+ROAMING_COUNTRY_NAME: Final = 0x1415
+MCCMNC: Final = 0x1416
+ROAMING_COUNTRY_CODE: Final = 0x1417
+ROAMING_NETWORK_PREFIX: Final = 0x1419
+ROAMING_COUNTRY_PREFIX: Final = 0x1420
+IS_NUMBER_PORTED: Final = 0x1421
+ORIGINAL_COUNTRY_NAME: Final = 0x1422
+ORIGINAL_COUNTRY_CODE: Final = 0x1423
+ORIGINAL_COUNTRY_PREFIX: Final = 0x1424
+IS_NUMBER_CORRECT: Final = 0x1425
+PORTED_NETWORK_PREFIX: Final = 0x143E
+PORTED_COUNTRY_NAME: Final = 0x143F
+PORTED_COUNTRY_PREFIX: Final = 0x1442
+
+# The names of the line's fields; a value may hold blanks, and ends where the next name begins.
+_NAMES: Final = re.compile(r"(?:^|(?<=[\s:]))(IMSI|MSC|HLR|ORN|PON|RON|ROC|MCCMNC):")
+_FIELDS: Final = {
+    "IMSI": IMSI,
+    "MSC": SERVING_MSC,
+    "HLR": SERVING_HLR,
+    "ORN": ORIGINAL_NETWORK_NAME,
+    "PON": PORTED_NETWORK_NAME,
+    "RON": ROAMING_NETWORK_NAME,
+    "ROC": ROAMING_COUNTRY_CODE,
+    "MCCMNC": MCCMNC,
+}
+
+
+class Found(NamedTuple):
+    """What a receipt says."""
+
+    message_id: str
+    """The message that asked …"""
+    number: str | None
+    """… and the number that it asked about; ``None`` if that isn't said."""
+    said: Context | NoAnswer
+    """What is known of it."""
+
+
+def read(pdu: DeliverSm | DataSm) -> Found | None:
+    """Return what a final receipt says; ``None`` if it is no receipt, or not the last one."""
+    parsed = receipt.parse(pdu)
+    if parsed is None or not parsed.final:
+        return None
+    number = destination(pdu.source_addr.decode("latin-1"))
+    return Found(parsed.message_id, number, _read(pdu, parsed))
+
+
+def is_receipt(pdu: DeliverSm | DataSm) -> bool:
+    """Tell whether a message is a receipt at all."""
+    return receipt.parse(pdu) is not None
+
+
+def _read(pdu: DeliverSm | DataSm, parsed: ParsedReceipt) -> Context | NoAnswer:
+    if parsed.state == MessageState.DELIVERED:
+        error = NO_ERROR
+    elif parsed.state == MessageState.UNDELIVERABLE:
+        error = untrusted.error(_error(parsed))
+    else:
+        return NoAnswer(f"The peer says {MessageState(parsed.state).name}.")
+    fields = _of_line(pdu) | _of_tlvs(pdu)
+    ported = _flag(pdu, IS_NUMBER_PORTED)
+    mccmnc = fields.get(MCCMNC)
+    original = untrusted.network(
+        fields.get(ORIGINAL_NETWORK_NAME),
+        fields.get(ORIGINAL_NETWORK_PREFIX),
+        fields.get(ORIGINAL_COUNTRY_NAME),
+        fields.get(ORIGINAL_COUNTRY_PREFIX),
+        fields.get(ORIGINAL_COUNTRY_CODE),
+        None if ported else mccmnc,
+    )
+    ported_network = untrusted.network(
+        fields.get(PORTED_NETWORK_NAME),
+        fields.get(PORTED_NETWORK_PREFIX),
+        fields.get(PORTED_COUNTRY_NAME),
+        fields.get(PORTED_COUNTRY_PREFIX),
+        None,
+        mccmnc if ported else None,
+    )
+    visited = untrusted.network(
+        fields.get(ROAMING_NETWORK_NAME),
+        fields.get(ROAMING_NETWORK_PREFIX),
+        fields.get(ROAMING_COUNTRY_NAME),
+        fields.get(ROAMING_COUNTRY_PREFIX),
+        fields.get(ROAMING_COUNTRY_CODE),
+    )
+    return Context(
+        error=error,
+        correct=_flag(pdu, IS_NUMBER_CORRECT),
+        imsi=untrusted.digits(fields.get(IMSI)) or None,
+        serving_msc=untrusted.address(fields.get(SERVING_MSC)),
+        serving_hlr=untrusted.address(fields.get(SERVING_HLR)),
+        original=original,
+        ported=ported,
+        ported_network=ported_network,
+        roaming=_roams(original, ported_network, visited),
+        roaming_network=visited,
+    )
+
+
+def _error(parsed: ParsedReceipt) -> int:
+    """Return the GSM error of a failure: of network_error_code, or else of the text."""
+    code = parsed.network_error
+    if code is not None and len(code) == 3:
+        return int.from_bytes(code[1:], "big")
+    return int(parsed.error) if parsed.error.isdecimal() and len(parsed.error) <= 5 else UNKNOWN_ERROR
+
+
+def _of_tlvs(pdu: DeliverSm | DataSm) -> dict[int, str]:
+    """Return the values of optional parameters that are texts, with or without a terminating zero."""
+    return {tag: value.partition(b"\0")[0].decode("utf-8", "replace") for tag, value in pdu.tlvs}
+
+
+def _of_line(pdu: DeliverSm | DataSm) -> dict[int, str]:
+    """Return the fields of the line below the receipt's own, as if they were optional parameters."""
+    text = pdu.short_message if isinstance(pdu, DeliverSm) else b""
+    text = text or tlv.find(pdu.tlvs, tlv.MESSAGE_PAYLOAD) or b""
+    _, _, line = text.decode("utf-8", "replace").partition("\n")
+    parts = _NAMES.split(line)
+    return {
+        _FIELDS[name]: value.strip()
+        for name, value in zip(parts[1::2], parts[2::2], strict=True)
+        if value.strip()
+    }
+
+
+def _flag(pdu: DeliverSm | DataSm, tag: int) -> bool | None:
+    value = tlv.integer(pdu.tlvs, tag)
+    return None if value is None else value != 0
+
+
+def _roams(original: Network | None, ported: Network | None, visited: Network | None) -> bool | None:
+    """Tell whether a phone is in another network than its own: no field of a receipt says so."""
+    if visited is None:
+        return None
+    if original is not None:
+        for own, other in (
+            (original.country_code, visited.country_code),
+            (original.country_prefix, visited.country_prefix),
+        ):
+            if own and other and own != other:
+                return True
+    names = {network.name for network in (original, ported) if network is not None and network.name}
+    return visited.name not in names if names and visited.name else None
