@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
@@ -50,6 +50,11 @@ class BackEnds:
         if row.kind == KIND:
             return SubscriberTable(_read_options(row.options), self._tables, self._clock)
         return _Elsewhere(self, row.name)
+
+
+def elsewhere(rows: Iterable[LookupBackEnd]) -> list[LookupBackEnd]:
+    """Return the back ends of these that are to run somewhere else than in this database."""
+    return [row for row in rows if row.enabled and row.kind != KIND]
 
 
 class _Elsewhere:
