@@ -25,7 +25,7 @@ from smsd.certificate import self_signed
 from smsd.channels.options import InvalidOptions, read_options
 from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
-from smsd.hlr.registry import BackEnds as HlrBackEnds
+from smsd.hlr.registry import LookupConnections
 from smsd.http_api.app import HttpApi
 from smsd.http_api.push_client import PushClient
 from smsd.http_api.redirects import site as links_site
@@ -34,7 +34,6 @@ from smsd.http_api.site import Serving, site
 from smsd.ports.endpoints import port
 from smsd.services.accounts import AT_ONCE
 from smsd.services.administration import Administration
-from smsd.services.back_ends import elsewhere
 from smsd.services.columns import SettingError
 from smsd.services.core import Bounds, Core
 from smsd.services.links import DAY, ShortLinks
@@ -228,15 +227,13 @@ class Node(InOrder):
             PushClient(self.core.accounts, self.reactor, push.timeout, push.connections, push.private),
             Pace(push.connections, push.rate, push.batch),
         )
-        for user in (channels, listener):
+        connections = LookupConnections(core.back_ends, self.reactor)
+        for user in (channels, listener, connections):
             self.core.settings.use(user.apply)
-        hlrs = HlrBackEnds(self.reactor)
-        core.back_ends.elsewhere = hlrs.get
-        core.settings.use(lambda rows: hlrs.apply(elsewhere(rows.lookup_back_ends)))
         self.addService(self._passwords)
         self.addService(Storage(self))
         self.addService(channels)
-        self.addService(hlrs)
+        self.addService(connections)
         self.addService(Sessions(listener))
         bounds = HttpLimits(config.http.body, **msgspec.structs.asdict(config.http.limits))
         web = site(api, bounds, self.reactor)

@@ -43,7 +43,7 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
         "PasswordThreads",
         "Storage",
         "Channels",
-        "BackEnds",
+        "LookupConnections",
         "Sessions",
         "Serving",
     ]

@@ -16,6 +16,7 @@ from smsd.hlr.naptr import Naptr, context, domain, portability
 from smsd.hlr.options import EnumOptions
 from smsd.hlr.questions import Questions
 from smsd.numbering.context import Context
+from smsd.services.fields import Fields
 from smsd.services.lookup import NoAnswer
 
 SYSTEM = "/etc/resolv.conf"
@@ -47,6 +48,8 @@ class Enum(Service):
     """
 
     log = Logger()
+    knows = frozenset({Fields.PORTABILITY})
+    """What it can know of a number."""
 
     def __init__(self, name: str, options: EnumOptions, names: Names) -> None:
         self.setName(name)

@@ -10,7 +10,14 @@ from smsd.hlr import untrusted
 from smsd.numbering.addresses import destination
 from smsd.numbering.context import Context, Network
 from smsd.services.lookup import NoAnswer
-from smsd.services.statuses import DELIVERED_GROUP, NO_ERROR, REJECTED_DESTINATION, UNDELIVERABLE_GROUP
+from smsd.services.statuses import (
+    DELIVERED_GROUP,
+    DELIVERED_TO_OPERATOR,
+    NO_ERROR,
+    NO_RESPONSE,
+    REJECTED_DESTINATION,
+    UNDELIVERABLE_GROUP,
+)
 
 
 class Malformed(ValueError):
@@ -95,10 +102,14 @@ def _read(result: _Result) -> Context | NoAnswer:
     group, status = result.status.group_id, result.status.id
     if status == REJECTED_DESTINATION:
         return Context(correct=False)
+    error: int | None
     if group == DELIVERED_GROUP:
-        error = NO_ERROR
+        # Delivered to the operator alone: nobody was asked who would know.
+        error = None if status == DELIVERED_TO_OPERATOR else NO_ERROR
     elif group == UNDELIVERABLE_GROUP:
         error = untrusted.error(result.error.id if result.error is not None else NO_ERROR)
+        if error == NO_RESPONSE:
+            return NoAnswer(untrusted.NO_ANSWER_ITSELF)
     else:
         return NoAnswer(f"The peer says {untrusted.name(result.status.name) or f'status {status}'}.")
     ported = result.ported

@@ -9,32 +9,33 @@ from smsd.hlr import untrusted
 from smsd.numbering.addresses import destination
 from smsd.numbering.context import Context, Network
 from smsd.services.lookup import NoAnswer
-from smsd.services.statuses import NO_ERROR, UNKNOWN_ERROR
+from smsd.services.statuses import NO_ERROR, NO_RESPONSE, UNKNOWN_ERROR
 from smsd.smpp import receipt, tlv
+from smsd.smpp.context_tlvs import (
+    IMSI,
+    IS_CORRECT,
+    IS_PORTED,
+    MCCMNC,
+    ORIGINAL_COUNTRY_CODE,
+    ORIGINAL_COUNTRY_NAME,
+    ORIGINAL_COUNTRY_PREFIX,
+    ORIGINAL_NAME,
+    ORIGINAL_PREFIX,
+    PORTED_COUNTRY_NAME,
+    PORTED_COUNTRY_PREFIX,
+    PORTED_NAME,
+    PORTED_PREFIX,
+    ROAMING_COUNTRY_CODE,
+    ROAMING_COUNTRY_NAME,
+    ROAMING_COUNTRY_PREFIX,
+    ROAMING_NAME,
+    ROAMING_PREFIX,
+    SERVING_HLR,
+    SERVING_MSC,
+)
 from smsd.smpp.pdu import DataSm, DeliverSm
 from smsd.smpp.receipt import ParsedReceipt
 from smsd.smpp.tlv import MessageState
-
-IMSI: Final = 0x1403
-SERVING_MSC: Final = 0x1406
-SERVING_HLR: Final = 0x1409
-ORIGINAL_NETWORK_PREFIX: Final = 0x140B
-ORIGINAL_NETWORK_NAME: Final = 0x1412
-PORTED_NETWORK_NAME: Final = 0x1413
-ROAMING_NETWORK_NAME: Final = 0x1414
-ROAMING_COUNTRY_NAME: Final = 0x1415
-MCCMNC: Final = 0x1416
-ROAMING_COUNTRY_CODE: Final = 0x1417
-ROAMING_NETWORK_PREFIX: Final = 0x1419
-ROAMING_COUNTRY_PREFIX: Final = 0x1420
-IS_NUMBER_PORTED: Final = 0x1421
-ORIGINAL_COUNTRY_NAME: Final = 0x1422
-ORIGINAL_COUNTRY_CODE: Final = 0x1423
-ORIGINAL_COUNTRY_PREFIX: Final = 0x1424
-IS_NUMBER_CORRECT: Final = 0x1425
-PORTED_NETWORK_PREFIX: Final = 0x143E
-PORTED_COUNTRY_NAME: Final = 0x143F
-PORTED_COUNTRY_PREFIX: Final = 0x1442
 
 # The names of the line's fields; a value may hold blanks, and ends where the next name begins.
 _NAMES: Final = re.compile(r"(?:^|(?<=[\s:]))(IMSI|MSC|HLR|ORN|PON|RON|ROC|MCCMNC):")
@@ -42,9 +43,9 @@ _FIELDS: Final = {
     "IMSI": IMSI,
     "MSC": SERVING_MSC,
     "HLR": SERVING_HLR,
-    "ORN": ORIGINAL_NETWORK_NAME,
-    "PON": PORTED_NETWORK_NAME,
-    "RON": ROAMING_NETWORK_NAME,
+    "ORN": ORIGINAL_NAME,
+    "PON": PORTED_NAME,
+    "RON": ROAMING_NAME,
     "ROC": ROAMING_COUNTRY_CODE,
     "MCCMNC": MCCMNC,
 }
@@ -80,43 +81,45 @@ def _read(pdu: DeliverSm | DataSm, parsed: ParsedReceipt) -> Context | NoAnswer:
         error = NO_ERROR
     elif parsed.state == MessageState.UNDELIVERABLE:
         error = untrusted.error(_error(parsed))
+        if error == NO_RESPONSE:
+            return NoAnswer(untrusted.NO_ANSWER_ITSELF)
     else:
         return NoAnswer(f"The peer says {MessageState(parsed.state).name}.")
     fields = _of_line(pdu) | _of_tlvs(pdu)
-    ported = _flag(pdu, IS_NUMBER_PORTED)
+    ported = _ported(pdu, fields)
     mccmnc = fields.get(MCCMNC)
     original = untrusted.network(
-        fields.get(ORIGINAL_NETWORK_NAME),
-        fields.get(ORIGINAL_NETWORK_PREFIX),
+        fields.get(ORIGINAL_NAME),
+        fields.get(ORIGINAL_PREFIX),
         fields.get(ORIGINAL_COUNTRY_NAME),
         fields.get(ORIGINAL_COUNTRY_PREFIX),
         fields.get(ORIGINAL_COUNTRY_CODE),
         None if ported else mccmnc,
     )
     ported_network = untrusted.network(
-        fields.get(PORTED_NETWORK_NAME),
-        fields.get(PORTED_NETWORK_PREFIX),
+        fields.get(PORTED_NAME),
+        fields.get(PORTED_PREFIX),
         fields.get(PORTED_COUNTRY_NAME),
         fields.get(PORTED_COUNTRY_PREFIX),
         None,
-        mccmnc if ported else None,
+        mccmnc,
     )
     visited = untrusted.network(
-        fields.get(ROAMING_NETWORK_NAME),
-        fields.get(ROAMING_NETWORK_PREFIX),
+        fields.get(ROAMING_NAME),
+        fields.get(ROAMING_PREFIX),
         fields.get(ROAMING_COUNTRY_NAME),
         fields.get(ROAMING_COUNTRY_PREFIX),
         fields.get(ROAMING_COUNTRY_CODE),
     )
     return Context(
         error=error,
-        correct=_flag(pdu, IS_NUMBER_CORRECT),
+        correct=_flag(pdu, IS_CORRECT),
         imsi=untrusted.digits(fields.get(IMSI)) or None,
         serving_msc=untrusted.address(fields.get(SERVING_MSC)),
         serving_hlr=untrusted.address(fields.get(SERVING_HLR)),
         original=original,
         ported=ported,
-        ported_network=ported_network,
+        ported_network=ported_network if ported else None,
         roaming=_roams(original, ported_network, visited),
         roaming_network=visited,
     )
@@ -151,6 +154,13 @@ def _of_line(pdu: DeliverSm | DataSm) -> dict[int, str]:
 def _flag(pdu: DeliverSm | DataSm, tag: int) -> bool | None:
     value = tlv.integer(pdu.tlvs, tag)
     return None if value is None else value != 0
+
+
+def _ported(pdu: DeliverSm | DataSm, fields: dict[int, str]) -> bool | None:
+    """Tell whether a number was ported; without a flag, whether the two networks have different names."""
+    flag = _flag(pdu, IS_PORTED)
+    names = fields.get(ORIGINAL_NAME), fields.get(PORTED_NAME)
+    return names[0] != names[1] if flag is None and all(names) else flag
 
 
 def _roams(original: Network | None, ported: Network | None, visited: Network | None) -> bool | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import phonenumbers
 from twisted.application.internet import ClientService
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -18,9 +17,8 @@ from smsd.hlr import untrusted
 from smsd.hlr.ctrl import Answered, Broken, Complaint, Conversation, Event, Refused, Unanswered
 from smsd.hlr.options import OsmocomOptions
 from smsd.hlr.questions import Questions
-from smsd.numbering.context import Context, Network
-from smsd.numbering.imsi import home_network
-from smsd.numbering.prefixes import prefixes
+from smsd.numbering.context import Context
+from smsd.services.fields import Fields
 from smsd.services.lookup import NoAnswer
 from smsd.services.statuses import NO_ERROR, UNKNOWN_SUBSCRIBER
 
@@ -31,48 +29,23 @@ NO_SUBSCRIBER = "No such subscriber."
 """How the HLR says that it doesn't have a number."""
 
 
-def context_of(number: str, info: str) -> Context:
+def context_of(info: str) -> Context:
     """Return what a subscriber's record says: lines of a name, a tab and a value.
 
     It leaves out what has its default: no ``nam_cs`` means that calls and messages are allowed.
     """
     record = dict(line.split("\t", 1) for line in info.split("\n") if "\t" in line)
-    imsi = untrusted.digits(record.get("imsi"))
-    home = home_network(imsi)
     vlr = untrusted.address(record.get("vlr_number"))
     served = vlr is not None and record.get("ms_purged_cs", "0") != "1"
-    msc = untrusted.digits(vlr)
     error = NO_ERROR if served else ABSENT_SUBSCRIBER
     if record.get("nam_cs", "1") == "0":
         error = CALL_BARRED
-    roaming = _roams(number, msc) if served else None
     return Context(
         error=error,
         correct=True,
-        imsi=imsi or None,
+        imsi=untrusted.digits(record.get("imsi")) or None,
         serving_msc=vlr if served else None,
-        ported_network=Network(mccmnc=home) if home else None,
-        roaming=roaming,
-        roaming_network=_visited(msc) if roaming else None,
     )
-
-
-def _roams(number: str, msc: str) -> bool | None:
-    """Tell whether an MSC is in another country than a number; ``None`` if that can't be said."""
-    home, visited = _country(number), _country(msc)
-    return home != visited if home and visited else None
-
-
-def _visited(msc: str) -> Network:
-    found = prefixes(msc)
-    return Network(prefix=found.network, country_prefix=found.country, country_code=_country(msc))
-
-
-def _country(number: str) -> str:
-    try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(f"+{number}")) or ""
-    except phonenumbers.NumberParseException:
-        return ""
 
 
 class OsmocomHlr(Service):
@@ -82,6 +55,8 @@ class OsmocomHlr(Service):
     """
 
     log = Logger()
+    knows = frozenset({Fields.SUBSCRIPTION, Fields.PRESENCE})
+    """What it can know of a number."""
 
     def __init__(
         self, name: str, options: OsmocomOptions, clock: IReactorTime, endpoint: IStreamClientEndpoint
@@ -153,7 +128,7 @@ class OsmocomHlr(Service):
             self._pauses.attempts = 0
         match event:
             case Answered(value=info):
-                self._questions.answer(number, context_of(number, info))
+                self._questions.answer(number, context_of(info))
             case Refused(reason=reason) if reason.strip() == NO_SUBSCRIBER:
                 self._questions.answer(number, UNKNOWN)
             case Refused(reason=reason):

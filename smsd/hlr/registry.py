@@ -1,9 +1,8 @@
-"""The back ends that run, kept in step with their rows."""
+"""The back ends that ask others, kept in step with their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
@@ -13,6 +12,7 @@ from twisted.logger import Logger
 from smsd.hlr.enum_dns import Enum, resolver
 from smsd.hlr.http_peer import HttpPeer
 from smsd.hlr.options import (
+    KINDS,
     EnumOptions,
     HttpOptions,
     InvalidOptions,
@@ -24,75 +24,41 @@ from smsd.hlr.osmocom import OsmocomHlr
 from smsd.hlr.simulated import SimulatedHlr
 from smsd.hlr.smpp_peer import SmppPeer
 from smsd.numbering.context import Context
-from smsd.services.lookup import BackEnd, NoAnswer
+from smsd.services.back_ends import BackEnds
+from smsd.services.lookup import NoAnswer
+from smsd.store.settings import LookupBackEnd, Rows
+
+Running = OsmocomHlr | HttpPeer | SmppPeer | Enum | SimulatedHlr
 
 
-class Row(NamedTuple):
-    """A back end as an operator has set it up."""
-
-    name: str
-    kind: str
-    options: str
-    """JSON."""
-
-
-class Described(Protocol):
-    """Anything that says what a :class:`Row` says."""
-
-    @property
-    def name(self) -> str:
-        """By what rules name it."""
-
-    @property
-    def kind(self) -> str:
-        """One of ``KINDS``."""
-
-    @property
-    def options(self) -> str:
-        """JSON."""
-
-
-Running = OsmocomHlr | SmppPeer | HttpPeer | Enum | SimulatedHlr
-
-
-class _Missing:
+class Unable:
     """Stands for a back end that can't be asked."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
     async def ask(self, number: str) -> Context:
+        """Say why not."""
         raise NoAnswer(self.reason)
 
 
-class BackEnds(MultiService):
-    """Starts, replaces and stops back ends as their rows say."""
+class LookupConnections(MultiService):
+    """Starts, replaces and stops back ends as their rows say, and lets lookups ask them."""
 
     log = Logger()
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, back_ends: BackEnds, reactor: Any) -> None:
         super().__init__()
+        self._back_ends = back_ends
         self._reactor = reactor
-        self._running: dict[str, tuple[Row, Running]] = {}
-        self._broken: dict[str, _Missing] = {}
+        self._rows: dict[str, LookupBackEnd] = {}
+        self._running: dict[str, Running] = {}
         self._changing = False
-        self._wanted: list[Row] | None = None
+        self._wanted: Rows | None = None
 
-    def get(self, name: str) -> BackEnd:
-        """Return the back end of a name; one that can't run, or isn't there, says so when it is asked."""
-        running = self._running.get(name)
-        if running is not None:
-            return running[1]
-        return self._broken.get(name) or _Missing(f"There is no back end {name!r}.")
-
-    def reasons(self) -> dict[str, str]:
-        """Return of each back end why it can't be asked; empty if it can."""
-        reasons = {name: service.reason for name, (_, service) in self._running.items()}
-        return reasons | {name: broken.reason for name, broken in self._broken.items()}
-
-    def apply(self, rows: Iterable[Described]) -> None:
+    def apply(self, rows: Rows) -> None:
         """Take over changed rows: one after another, an old one's end before its successor's start."""
-        self._wanted = [Row(row.name, row.kind, row.options) for row in rows]
+        self._wanted = rows
         if not self._changing:
             self._changing = True
             changing = Deferred.fromCoroutine(self._change())
@@ -102,35 +68,48 @@ class BackEnds(MultiService):
         try:
             while self._wanted is not None:
                 rows, self._wanted = self._wanted, None
-                await self._change_to({row.name: row for row in rows})
+                wanted = {row.name: row for row in rows.lookup_back_ends if row.enabled and row.kind in KINDS}
+                for name in self._rows.keys() - wanted.keys():
+                    self._back_ends.drop(name)
+                    await self._stop(name)
+                for name, row in wanted.items():
+                    await self._change_to(name, row)
         finally:
             self._changing = False
 
-    async def _change_to(self, rows: dict[str, Row]) -> None:
-        self._broken.clear()
-        for name, (row, service) in list(self._running.items()):
-            if rows.get(name) != row:
-                del self._running[name]
-                self._broken[name] = _Missing("It is being replaced.")
-                stopped = self.removeService(service)
-                if stopped is not None:
-                    await stopped
-                del self._broken[name]
-        for name, row in rows.items():
-            if name not in self._running:
-                self._start(row)
+    async def _change_to(self, name: str, row: LookupBackEnd) -> None:
+        before = self._rows.get(name)
+        if before == row:
+            return
+        service = self._running.get(name)
+        if service is None or before is None or (before.kind, before.options) != (row.kind, row.options):
+            self._back_ends.put(row, Unable("It is being replaced."))
+            await self._stop(name)
+            self._start(row)
+        else:  # Only how it may be asked.
+            self._back_ends.put(row, service)
+        self._rows[name] = row
 
-    def _start(self, row: Row) -> None:
+    async def _stop(self, name: str) -> None:
+        self._rows.pop(name, None)
+        service = self._running.pop(name, None)
+        if service is not None:
+            stopped = self.removeService(service)
+            if stopped is not None:
+                await stopped
+
+    def _start(self, row: LookupBackEnd) -> None:
         try:
             service = self._service(row)
         except (InvalidOptions, ValueError, TypeError, OSError) as error:  # What endpoints raise.
             self.log.error("Back end {name} can't run: {error}", name=row.name, error=error)
-            self._broken[row.name] = _Missing(f"It can't run: {error}")
+            self._back_ends.put(row, Unable(f"It can't run: {error}"))
             return
-        self._running[row.name] = (row, service)
+        self._running[row.name] = service
         self.addService(service)
+        self._back_ends.put(row, service)
 
-    def _service(self, row: Row) -> Running:
+    def _service(self, row: LookupBackEnd) -> Running:
         """Return what a row describes; raises one of several errors if it describes nothing that can run."""
         options, name, reactor = read_options(row.kind, row.options), row.name, self._reactor
         if isinstance(options, OsmocomOptions):

@@ -10,6 +10,9 @@ from smsd.services.statuses import GSM_ERRORS, NO_ERROR, UNKNOWN_ERROR
 LONGEST_NAME = 100
 """Characters of a name; networks and countries have shorter ones."""
 
+NO_ANSWER_ITSELF = "The peer has no answer itself."
+"""What GSM error 502 means of a question: nothing is known, rather than that a number can't be reached."""
+
 _address = re.compile(r"\+?([0-9A-Za-z._-]{3,40})", re.ASCII).fullmatch
 _mccmnc = re.compile(r"[0-9]{5,6}", re.ASCII).fullmatch
 _digits = re.compile(r"[0-9]{5,15}", re.ASCII).fullmatch

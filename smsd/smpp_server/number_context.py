@@ -8,33 +8,34 @@ from decimal import Decimal
 from smsd.numbering.context import Network
 from smsd.services.fields import CLEANING, ROAMING
 from smsd.smpp import receipt
+from smsd.smpp.context_tlvs import (
+    IMSI,
+    IS_CORRECT,
+    IS_PORTED,
+    MCCMNC,
+    ORIGINAL_COUNTRY_CODE,
+    ORIGINAL_COUNTRY_NAME,
+    ORIGINAL_COUNTRY_PREFIX,
+    ORIGINAL_NAME,
+    ORIGINAL_PREFIX,
+    PORTED_COUNTRY_NAME,
+    PORTED_COUNTRY_PREFIX,
+    PORTED_NAME,
+    PORTED_PREFIX,
+    PRICE,
+    ROAMING_COUNTRY_CODE,
+    ROAMING_COUNTRY_NAME,
+    ROAMING_COUNTRY_PREFIX,
+    ROAMING_NAME,
+    ROAMING_PREFIX,
+    SERVING_HLR,
+    SERVING_MSC,
+)
 from smsd.smpp.pdu import DeliverSm
 from smsd.smpp.tlv import MessageState, Tlvs
 from smsd.sms.transliteration import Transliteration, transliterate
 from smsd.store.lookups import Found, Lookup
 from smsd.store.settings import Account
-
-IMSI = 0x1403
-SERVING_MSC = 0x1406
-SERVING_HLR = 0x1409
-ORIGINAL_PREFIX = 0x140B
-ORIGINAL_NAME = 0x1412
-PORTED_NAME = 0x1413
-ROAMING_NAME = 0x1414
-ROAMING_COUNTRY_NAME = 0x1415
-MCCMNC = 0x1416
-ROAMING_COUNTRY_CODE = 0x1417
-PRICE = 0x1418
-ROAMING_PREFIX = 0x1419
-ROAMING_COUNTRY_PREFIX = 0x1420
-IS_PORTED = 0x1421
-ORIGINAL_COUNTRY_NAME = 0x1422
-ORIGINAL_COUNTRY_CODE = 0x1423
-ORIGINAL_COUNTRY_PREFIX = 0x1424
-IS_CORRECT = 0x1425
-PORTED_PREFIX = 0x143E
-PORTED_COUNTRY_NAME = 0x143F
-PORTED_COUNTRY_PREFIX = 0x1442
 
 NOBODY = b"000000000"
 """The destination of these answers: they are for no subscriber."""

@@ -9,8 +9,7 @@ from twisted.names.server import DNSServerFactory
 from smsd.hlr.enum_dns import Enum, resolver
 from smsd.hlr.naptr import domain
 from smsd.hlr.options import EnumOptions
-from smsd.numbering.context import Context
-from smsd.numbering.context import Network as KnownNetwork
+from smsd.numbering.context import Context, Network
 from tests.hlr.asking import NUMBER, Question
 from tests.hlr.names import ADDRESS, Names, Refusing, Truncating, Zone, naptr, serve
 from tests.peers import result
@@ -18,7 +17,7 @@ from tests.peers import result
 SUFFIX = "mnp.example"
 PORTED = r"!^\+(.*)$!tel:+\1;npdi;rn=D012!"
 NOT_PORTED = "!^.*$!tel:+385915369421;npdi!"
-MOVED = Context(ported=True, ported_network=KnownNetwork(mccmnc="21902"))
+MOVED = Context(ported=True, ported_network=Network(mccmnc="21902"))
 
 
 class Stand:

@@ -86,6 +86,14 @@ def test_what_can_be_no_number_is_not_correct() -> None:
     assert said(status=INVALID) == Context(correct=False)
 
 
+def test_what_only_a_plan_says_does_not_say_that_a_phone_can_be_reached() -> None:
+    assert known(status=DELIVERED | {"id": 2, "name": "DELIVERED_TO_OPERATOR"}).error is None
+
+
+def test_a_peer_that_has_no_answer_itself_gives_none() -> None:
+    assert isinstance(said(status=UNDELIVERABLE, error={"id": 502}), NoAnswer)
+
+
 def test_a_refusal_is_no_answer_and_says_so() -> None:
     refused = said(status=REJECTED)
     assert isinstance(refused, NoAnswer)

@@ -101,7 +101,7 @@ def test_the_line_counts_where_there_are_no_optional_parameters() -> None:
         serving_msc="38591016",
         serving_hlr="38591000001",
         original=Network("VipNet", mccmnc="21910"),
-        ported_network=Network("VipNet"),
+        ported=False,
         roaming=False,
         roaming_network=Network("VipNet", country_code="HR"),
     )
@@ -118,8 +118,8 @@ def test_the_line_may_be_as_good_as_empty(text: bytes) -> None:
 
 def test_a_name_may_have_blanks() -> None:
     context = known(REACHED + b"\nIMSI: ORN:T-Mobile Hrvatska d.o.o. PON:HT MCCMNC:21901")
-    assert context.original == Network("T-Mobile Hrvatska d.o.o.", mccmnc="21901")
-    assert context.ported_network == Network("HT")
+    assert context.original == Network("T-Mobile Hrvatska d.o.o.")
+    assert (context.ported, context.ported_network) == (True, Network("HT", mccmnc="21901"))
 
 
 def test_the_text_may_be_in_message_payload() -> None:
@@ -151,6 +151,12 @@ def test_the_error_is_that_of_the_parameter_or_of_the_text(
 @pytest.mark.parametrize("state", [b"EXPIRED", b"REJECTD", b"UNKNOWN", b"DELETED"])
 def test_a_question_that_ended_otherwise_has_no_answer(state: bytes) -> None:
     found = read(deliver(LINE + b"stat:" + state + b" err:000"))
+    assert found is not None
+    assert isinstance(found.said, NoAnswer)
+
+
+def test_a_peer_that_has_no_answer_itself_gives_none() -> None:
+    found = read(deliver(LINE + b"stat:UNDELIV err:502"))
     assert found is not None
     assert isinstance(found.said, NoAnswer)
 

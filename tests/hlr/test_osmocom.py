@@ -13,13 +13,11 @@ from twisted.python.failure import Failure
 from smsd.hlr.ctrl import Frames, frame
 from smsd.hlr.options import OsmocomOptions
 from smsd.hlr.osmocom import OsmocomHlr, context_of
-from smsd.numbering.context import Context, Network
+from smsd.numbering.context import Context
 from tests.hlr.asking import NUMBER, Question
-from tests.peers import Network as Reactor
-from tests.peers import Transport, result
+from tests.peers import Network, Transport, result
 
 PORT = 4259
-HOME = Network(mccmnc="21910")
 SERVED = {"id": "1", "imsi": "219101100935850", "msisdn": NUMBER, "nam_cs": "1", "vlr_number": "38591016"}
 
 
@@ -65,7 +63,7 @@ class Stand:
     """A back end and the HLR that it asks."""
 
     def __init__(self, **options: int | float) -> None:
-        self.reactor = Reactor()
+        self.reactor = Network()
         self.records: dict[str, dict[str, str]] = {NUMBER: dict(SERVED)}
         self.links: list[FakeHlr] = []
         self.reactor.ports[PORT] = self._connected
@@ -103,8 +101,6 @@ def test_a_subscriber_who_is_served_can_be_reached(stand: Stand) -> None:
         correct=True,
         imsi="219101100935850",
         serving_msc="38591016",
-        ported_network=HOME,
-        roaming=False,
     )
     assert stand.link.asked == [f"GET 1 subscriber.by-msisdn-{NUMBER}.info"]
 
@@ -132,24 +128,18 @@ def test_a_record_says_whether_its_subscriber_can_be_reached(
     stand.records[NUMBER] = {name: value for name, value in changed.items() if value is not None}
     context = stand.ask().context
     assert context.error == error
-    assert (context.imsi, context.ported_network) == ("219101100935850", HOME)
+    assert context.imsi == "219101100935850"
     assert (context.serving_msc is None) == (error == 27 or changes.get("vlr_number", "") is None)
 
 
-def test_who_is_served_by_an_msc_of_another_country_roams() -> None:
-    context = context_of(NUMBER, "imsi\t219101100935850\nvlr_number\t436641234567\n")
-    assert context.roaming is True
-    assert context.roaming_network == Network(prefix="664", country_prefix="43", country_code="AT")
-
-
-def test_an_msc_that_is_a_name_says_nothing_of_roaming() -> None:
-    context = context_of(NUMBER, "imsi\t219101100935850\nvlr_number\tmsc-901-70-0\n")
-    assert (context.error, context.serving_msc, context.roaming) == (0, "msc-901-70-0", None)
+def test_an_msc_may_be_known_by_its_name_alone() -> None:
+    context = context_of("imsi\t901700000000001\nvlr_number\tmsc-901-70-0\n")
+    assert (context.error, context.serving_msc) == (0, "msc-901-70-0")
 
 
 @given(st.text())
 def test_any_record_is_read(info: str) -> None:
-    context = context_of(NUMBER, info)
+    context = context_of(info)
     assert context.error in (0, 13, 27)
     assert context.imsi is None or context.imsi.isdecimal()
 

@@ -60,7 +60,7 @@ def operator(stack: Stack) -> Operator:
             "385914444444": None,
         }
     )
-    stack.core.back_ends.elsewhere = {"hlr": back_end}.__getitem__
+    stack.core.back_ends.put(result(administration.back_end("hlr")), back_end)
     stack.wait(1)
     return back_end
 
@@ -328,7 +328,8 @@ def test_what_was_not_answered_when_the_node_stopped_is_answered_by_the_next(
     assert stack.rows("SELECT state FROM lookup") == [(0,)]
     operator.contexts[VIPNET] = Context(27)
     core = Core(stack.engine, stack.network, stack.hashing.run, Bounds(1000, 100, 100))
-    core.back_ends.elsewhere = {"hlr": operator}.__getitem__
+    administration = LookupAdministration(stack.engine, stack.network)
+    core.back_ends.put(result(administration.back_end("hlr")), operator)
     core.pushing.use(PushClient(core.accounts, stack.network, 20.0, 16, True), Pace())
     result(core.resume())
     result(core.settings.load())

@@ -50,17 +50,18 @@ class Rig:
         self.clock = self.node.clock
         self.core = self.node.core
         self.administration = LookupAdministration(self.node.engine, self.clock)
-        self.back_ends: dict[str, BackEnd] = {}
-        self.core.back_ends.elsewhere = self.back_ends.__getitem__
         result(self.core.settings.load())
 
     def add(self, **back_ends: BackEnd) -> None:
         """Have these asked about all numbers, in this order."""
         for name, back_end in back_ends.items():
-            self.back_ends[name] = back_end
             result(self.administration.add_back_end(name, "test", "{}"))
+            self.run(name, back_end)
         result(self.administration.add_rule(list(back_ends), place=0))
         self.settle()
+
+    def run(self, name: str, back_end: BackEnd) -> None:
+        self.core.back_ends.put(result(self.administration.back_end(name)), back_end)
 
     def close(self) -> None:
         result(self.node.engine.close())
@@ -243,7 +244,7 @@ def test_what_another_node_has_found_out_is_known_here(rig: Rig, tmp_path: Path)
     rig.find()
     rig.settle()
     other = Rig(tmp_path / "smsd.db")
-    other.back_ends["hlr"] = hlr
+    other.run("hlr", hlr)
     other.settle()
     assert other.find().context.imsi == "219100000000001"
     assert hlr.asked == 1

@@ -167,7 +167,7 @@ def ask_about(stack: Stack, context: Context) -> Known:
     administration = LookupAdministration(stack.engine, stack.network)
     result(administration.add_back_end("hlr", "test", "{}"))
     result(administration.add_rule(["hlr"]))
-    stack.core.back_ends.elsewhere = {"hlr": back_end}.__getitem__
+    stack.core.back_ends.put(result(administration.back_end("hlr")), back_end)
     stack.wait(1)
     return back_end
 
