@@ -7,6 +7,7 @@ import click
 from smsd.cli.accounts import account
 from smsd.cli.bulks import bulk
 from smsd.cli.channels import channel
+from smsd.cli.lookups import lookup
 from smsd.cli.networks import network
 from smsd.cli.numbers import number
 from smsd.cli.pushes import push
@@ -20,9 +21,9 @@ from smsd.cli.routes import route
 @click.version_option(package_name="smsd")
 @click.pass_context
 def main(context: click.Context, config: str | None) -> None:
-    """List and change the accounts, channels, routes, numbers, networks and bulks of smsd."""
+    """List and change the accounts, channels, routes, numbers, networks, lookups and bulks of smsd."""
     context.obj = config
 
 
-for group in (account, channel, route, number, network, bulk, receipt, received, push):
+for group in (account, channel, route, number, network, lookup, bulk, receipt, received, push):
     main.add_command(group)

@@ -108,7 +108,6 @@ class Asked:
 
     def __init__(self, row: LookupBackEnd, back_end: BackEnd, clock: IReactorTime) -> None:
         self.name = row.name
-        self.knows: frozenset[Fields] = getattr(back_end, "knows", EVERYTHING)
         self.local: bool = getattr(back_end, "local", False)
         """Whether it is smsd's own: it is asked without limits, and what it says is not kept besides."""
         self._timeout = row.timeout * MILLISECOND
@@ -117,6 +116,12 @@ class Asked:
         self._turns = Turns(clock, row.at_once, row.rate)
         self._waiting: dict[str, list[Deferred[Context]]] = {}
         self._quiet_until = 0.0
+
+    @property
+    def knows(self) -> frozenset[Fields]:
+        """The classes of fields that it can answer for."""
+        found: frozenset[Fields] = getattr(self._back_end, "knows", EVERYTHING)
+        return found
 
     async def ask(self, account_id: int, number: str) -> Context:
         """Return what the back end says of a number.

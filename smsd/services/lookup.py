@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from smsd.numbering.context import Context, Network
+from smsd.numbering.imsi import home_network
 from smsd.services.fields import CLEANING, NAMES, PACKAGES, PORTABILITY, Fields, told
 from smsd.services.lookup_memory import LookupMemory
 from smsd.services.lookup_rules import LookupRules
@@ -101,7 +102,7 @@ class Lookup:
             for fields, known in (await self._memory.recall(question.number, wanted)).items():
                 if known.source in remembered:
                     gathered.recall(fields, known.source, known.context)
-        silent: dict[Fields, str] = {}
+        last = ""
         for back_end in asked:
             if not (wanted - gathered.settled) & back_end.knows:
                 continue
@@ -110,16 +111,29 @@ class Lookup:
             except NoAnswer:
                 gathered.failed = True
                 continue
-            news = gathered.add(back_end.name, answer)
+            gathered.add(back_end.name, answer)
             if not back_end.local:
-                if news:
-                    self._memory.remember(question.number, back_end.name, gathered.context, news)
-                silent |= dict.fromkeys(wanted & back_end.knows - gathered.settled, back_end.name)
-        if silent and not gathered.failed:
-            # That nobody has anything to say of it is worth remembering too.
-            for fields in silent.keys() - gathered.settled - gathered.told:
-                self._memory.remember(question.number, silent[fields], Context(), frozenset({fields}))
+                last = back_end.name
+        if last:
+            self._remember(question.number, wanted, gathered, remembered, last)
         return self._found(question, planned, gathered)
+
+    def _remember(
+        self,
+        number: str,
+        wanted: frozenset[Fields],
+        gathered: _Gathered,
+        sources: frozenset[str],
+        last: str,
+    ) -> None:
+        """Remember what was said just now, and that there was no more to say, if all have answered."""
+        for source in sources:
+            said = frozenset(fields for fields, by in gathered.news.items() if by == source)
+            if said:
+                self._memory.remember(number, source, gathered.context, said)
+        silent = wanted - gathered.told
+        if silent and not gathered.failed:
+            self._memory.remember(number, last, Context(), silent)
 
     def _asked(self, question: Question, planned: Planned) -> list[Asked]:
         """Return who is asked about a number."""
@@ -149,7 +163,11 @@ class Lookup:
             shown = Context(error=error, correct=correct)
         else:
             shown = self._on_networks(question, context, plan, error, correct)
-        return Found(shown, planned.type, status, gathered.sources, unanswered)
+        has = PACKAGES[package]
+        sources = {
+            fields.name.lower(): source for fields, source in gathered.sources.items() if fields in has
+        }
+        return Found(shown, planned.type, status, sources, unanswered)
 
     def _on_networks(
         self, question: Question, context: Context, plan: Context, error: int, correct: bool
@@ -161,7 +179,7 @@ class Lookup:
             ported, has_it = plan.ported, plan.ported_network
         if ported is None and context.imsi is not None and original is not None and original.mccmnc:
             # The subscription is of the network that has the number now.
-            now = self._plan.of_imsi(context.imsi)
+            now = home_network(context.imsi)
             if now:
                 ported = now != original.mccmnc
                 has_it = replace(original, name="", prefix="", mccmnc=now)
@@ -218,31 +236,34 @@ class _Gathered:
         self.settled: frozenset[Fields] = frozenset()
         """The classes of which nobody else need be asked."""
         self.told: frozenset[Fields] = frozenset()
-        """The classes of which something was said."""
-        self.sources: dict[str, str] = {}
+        """The classes of which something was said, or was said to be nothing."""
+        self.sources: dict[Fields, str] = {}
+        self.news: dict[Fields, str] = {}
+        """Who has said something just now."""
         self.failed = False
         """Whether somebody had nothing to say who was asked."""
 
     def recall(self, fields: Fields, source: str, context: Context) -> None:
         """Take in what was said before, if only that there was nothing to say."""
         self._take(source, context, told(context) & {fields})
+        self.told |= {fields}
         self.settled |= {fields}
 
-    def add(self, source: str, answer: Context) -> frozenset[Fields]:
-        """Take in an answer; return the classes that it was the first to say something of."""
+    def add(self, source: str, answer: Context) -> None:
+        """Take in an answer: of what is settled already it counts for nothing."""
         says = told(answer)
         news = says - self.settled
         self._take(source, answer, news)
+        self.news |= dict.fromkeys(news, source)
         self.told |= says
         if answer.error == UNKNOWN_SUBSCRIBER:
             says -= SUBSCRIBER  # Another one may have him.
         elif answer.error:
             says |= SUBSCRIBER  # Of a phone that can't be reached there is no more to say.
         self.settled |= says
-        return news
 
     def _take(self, source: str, context: Context, classes: Iterable[Fields]) -> None:
         for fields in classes:
             said = {name: getattr(context, name) for name in NAMES[fields]}
             self.context = replace(self.context, **said)
-            self.sources[fields.name.lower()] = source
+            self.sources[fields] = source

@@ -64,13 +64,6 @@ class NumberPlan:
             network.mccmnc,
         )
 
-    def of_imsi(self, imsi: str) -> str:
-        """Return the MCC and MNC of a subscription's network, nothing if it is none that is known here."""
-        for length in (6, 5):
-            if imsi[:length] in self._names:
-                return imsi[:length]
-        return ""
-
 
 @lru_cache(16_384)
 def _network_prefix(beginning: str, length: int) -> str:

@@ -328,7 +328,8 @@ def test_what_was_not_answered_when_the_node_stopped_is_answered_by_the_next(
     assert stack.rows("SELECT state FROM lookup") == [(0,)]
     operator.contexts[VIPNET] = Context(27)
     core = Core(stack.engine, stack.network, stack.hashing.run, Bounds(1000, 100, 100))
-    core.back_ends.put(result(LookupAdministration(stack.engine, stack.network).back_end("hlr")), operator)
+    administration = LookupAdministration(stack.engine, stack.network)
+    core.back_ends.put(result(administration.back_end("hlr")), operator)
     core.pushing.use(PushClient(core.accounts, stack.network, 20.0, 16, True), Pace())
     result(core.resume())
     result(core.settings.load())
