@@ -116,6 +116,10 @@ def test_the_line_may_be_as_good_as_empty(text: bytes) -> None:
     assert context.original in (Network("VipNet"), None)
 
 
+def test_an_optional_parameter_counts_more_than_the_line() -> None:
+    assert known(REACHED + FIELDS, ((0x1403, b"219020000000001"),)).imsi == "219020000000001"
+
+
 def test_a_name_may_have_blanks() -> None:
     context = known(REACHED + b"\nIMSI: ORN:T-Mobile Hrvatska d.o.o. PON:HT MCCMNC:21901")
     assert context.original == Network("T-Mobile Hrvatska d.o.o.")

@@ -217,6 +217,19 @@ def test_an_hlr_that_hangs_up_at_once_is_tried_after_growing_pauses_too() -> Non
     assert len(stand.reactor.attempts) < 12
 
 
+def test_an_hlr_that_has_answered_is_connected_to_soon_again() -> None:
+    stand = Stand()
+    port = stand.reactor.ports.pop(PORT)
+    stand.start()
+    stand.reactor.wait(300)
+    stand.reactor.ports[PORT] = port
+    stand.reactor.wait(62)
+    assert stand.ask().context.error == 0
+    stand.link.transport.loseConnection()
+    stand.reactor.wait(4)
+    assert stand.link.up
+
+
 class HangsUp(Protocol):
     """Takes a connection and ends it."""
 

@@ -136,6 +136,7 @@ def test_a_receipt_may_come_before_the_response(stand: Stand) -> None:
     stand.platform.tell()
     assert question.context == REACHED
     stand.platform.answer(stand.link, stand.submits[0])
+    stand.reactor.settle()
     stand.platform.submit_status = ESME_ROK
     again = stand.ask()
     stand.platform.tell(2)
@@ -219,6 +220,9 @@ def test_a_bind_that_is_refused_is_tried_again_after_growing_pauses() -> None:
     stand.platform.bind_status = ESME_ROK
     stand.reactor.wait(62)
     assert stand.ask().open
+    stand.link.transport.loseConnection()
+    stand.reactor.wait(4)
+    assert stand.ask("385910000001").open
     stand.stop()
 
 
