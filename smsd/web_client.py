@@ -1,10 +1,13 @@
-"""What all HTTP requests that smsd makes have in common: bodies, connections, and plain answers."""
+"""What all HTTP requests that smsd makes have in common: bodies, connections, answers, errors in words."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectingCancelledError, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IConsumer
 from twisted.web.client import HTTPConnectionPool
 from twisted.web.http_headers import Headers
@@ -76,3 +79,31 @@ class Body:
 
     def stopProducing(self) -> None:
         """Do nothing: all is written."""
+
+
+def inner(error: Exception) -> Exception:
+    """Return what twisted.web has wrapped, as it does with all that happens once there is a connection."""
+    reasons = getattr(error, "reasons", None)
+    within = reasons[0].value if reasons else error
+    return within if isinstance(within, Exception) else error
+
+
+def in_words(error: Exception) -> str:
+    """Return what went wrong in words."""
+    within = inner(error)
+    if within is not error:
+        return in_words(within)
+    if isinstance(error, ConnectionLost | ConnectionDone):
+        return "The connection broke before there was an answer."
+    if isinstance(error, ConnectingCancelledError):
+        return f"There was no connection in {CONNECT:g} seconds."
+    if isinstance(error, VerificationError):
+        return "Its certificate is another host's."
+    if isinstance(error, SSL.Error):
+        return f"TLS failed: {', '.join(_words(error)) or 'the connection was cut'}."
+    return str(error) or type(error).__name__
+
+
+def _words(error: SSL.Error) -> list[str]:
+    """Return what OpenSSL says, without where in OpenSSL that is."""
+    return [one[2] for one in error.args[0]] if error.args and isinstance(error.args[0], list) else []

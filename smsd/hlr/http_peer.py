@@ -9,7 +9,6 @@ import treq
 from treq.client import HTTPClient
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
-from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, DNSLookupError
 from twisted.logger import Logger
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
 from twisted.web.http_headers import Headers
@@ -20,7 +19,7 @@ from smsd.hlr.options import HttpOptions
 from smsd.hlr.questions import Questions
 from smsd.numbering.context import Context
 from smsd.services.lookup import NoAnswer
-from smsd.web_client import CONNECT, Body, PlainAnswers, pool
+from smsd.web_client import CONNECT, Body, PlainAnswers, in_words, pool
 
 FRAME = 65_536
 """Octets of an answer that are read whatever was asked …"""
@@ -111,7 +110,7 @@ class HttpPeer(Service):
         except NoAnswer as error:
             reason = str(error)
         except Exception as error:
-            reason = _reason(error)
+            reason = f"It can't be asked: {in_words(error)}"
         self._tell(reason if not found else "")
         for number in numbers:
             match found.get(number):
@@ -169,15 +168,3 @@ async def _read(response: IResponse, most: int) -> bytes:
 
     await treq.collect(response, collect)
     return bytes(body)
-
-
-def _reason(error: Exception) -> str:
-    """Return what went wrong in words."""
-    reasons = getattr(error, "reasons", None)  # twisted.web wraps what happens on a connection.
-    if reasons and isinstance(reasons[0].value, Exception):
-        return _reason(reasons[0].value)
-    if isinstance(error, ConnectionLost | ConnectionDone):
-        return "The connection broke before there was an answer."
-    if isinstance(error, ConnectError | DNSLookupError):
-        return f"It can't be connected to: {error}"
-    return f"It can't be asked: {error or type(error).__name__}"

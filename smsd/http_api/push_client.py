@@ -7,14 +7,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from OpenSSL import SSL
-from service_identity import VerificationError
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import (
     ConnectError,
-    ConnectingCancelledError,
     ConnectionDone,
     ConnectionLost,
     DNSLookupError,
@@ -40,7 +37,7 @@ from smsd.http_api.push_bodies import Outgoing, outgoing
 from smsd.services.accounts import Accounts
 from smsd.services.push_requests import NotPushed, Reach
 from smsd.store.pushes import Push
-from smsd.web_client import CONNECT, Body, PlainAnswers, pool
+from smsd.web_client import CONNECT, Body, PlainAnswers, in_words, inner, pool
 
 REDIRECTS = 3
 """How many redirections are followed."""
@@ -258,7 +255,7 @@ class PushClient:
                 if not number:
                     raise
                 # Another host is meant, which says nothing of what else goes to this one.
-                raise NotPushed(f"After a redirection: {_reason(error)}", Reach.URL) from error
+                raise NotPushed(f"After a redirection: {in_words(error)}", Reach.URL) from error
             await _read(response)
             location = (response.headers.getRawHeaders("location") or [""])[0]
             if response.code not in REPEATED or not location:
@@ -319,14 +316,7 @@ def _authorization(url: str) -> tuple[str, tuple[str, str] | None]:
 
 def not_pushed(error: Exception) -> NotPushed:
     """Return what an error of a request means."""
-    return NotPushed(_reason(error), _reach(error))
-
-
-def _inner(error: Exception) -> Exception:
-    """Return what twisted.web has wrapped, as it does with all that happens once there is a connection."""
-    reasons = getattr(error, "reasons", None)
-    inner = reasons[0].value if reasons else error
-    return inner if isinstance(inner, Exception) else error
+    return NotPushed(in_words(error), _reach(error))
 
 
 def _reach(error: Exception) -> Reach:
@@ -334,25 +324,4 @@ def _reach(error: Exception) -> Reach:
     if isinstance(error, ConnectError | DNSLookupError):
         return Reach.HOST
     # A server closes a connection that was kept for long; or it breaks on just this request.
-    return Reach.REQUEST if isinstance(_inner(error), ConnectionLost | ConnectionDone) else Reach.URL
-
-
-def _reason(error: Exception) -> str:
-    """Return what went wrong in words."""
-    inner = _inner(error)
-    if inner is not error:
-        return _reason(inner)
-    if isinstance(error, ConnectionLost | ConnectionDone):
-        return "The connection broke before there was an answer."
-    if isinstance(error, ConnectingCancelledError):
-        return f"There was no connection in {CONNECT:g} seconds."
-    if isinstance(error, VerificationError):
-        return "Its certificate is another host's."
-    if isinstance(error, SSL.Error):
-        return f"TLS failed: {', '.join(_words(error)) or 'the connection was cut'}."
-    return str(error) or type(error).__name__
-
-
-def _words(error: SSL.Error) -> list[str]:
-    """Return what OpenSSL says, without where in OpenSSL that is."""
-    return [one[2] for one in error.args[0]] if error.args and isinstance(error.args[0], list) else []
+    return Reach.REQUEST if isinstance(inner(error), ConnectionLost | ConnectionDone) else Reach.URL

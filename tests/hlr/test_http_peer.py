@@ -3,14 +3,18 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
+from twisted.internet.ssl import PrivateCertificate
 from twisted.logger import capturedLogs
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from smsd.certificate import self_signed
 from smsd.hlr.http_peer import FRAME, RESULT, HttpPeer
 from smsd.hlr.options import HttpOptions
 from smsd.numbering.context import Context
@@ -37,13 +41,13 @@ class Platform(Resource):
         self.left_out: set[str] = set()
         self.refused: set[str] = set()
         self.connections = 0
-        self._site = Site(self)
-        self._site.reactor = reactor
+        self.site = Site(self)
+        self.site.reactor = reactor
         reactor.ports[WEB] = self._connected
 
     def _connected(self) -> Any:
         self.connections += 1
-        return self._site.buildProtocol(IPv4Address("TCP", "192.0.2.9", 4711))
+        return self.site.buildProtocol(IPv4Address("TCP", "192.0.2.9", 4711))
 
     def render(self, request: Request) -> Any:
         assert request.content is not None
@@ -196,7 +200,19 @@ def test_a_platform_that_is_not_there_is_no_answer() -> None:
     del stand.reactor.ports[WEB]
     question = stand.asked()
     stand.reactor.wait(1)
-    assert question.reason.startswith("It can't be connected to: ")
+    assert question.reason.startswith("It can't be asked: ")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    stand = Stand(url=f"https://127.0.0.1:{WEB}")
+    files = self_signed(tmp_path)
+    context = PrivateCertificate.loadPEM(b"".join(file.read_bytes() for file in files)).options()
+    served = TLSMemoryBIOFactory(context, False, stand.platform.site, clock=stand.reactor)
+    stand.reactor.ports[WEB] = lambda: served.buildProtocol(IPv4Address("TCP", "192.0.2.9", 4711))
+    question = stand.asked()
+    stand.reactor.wait(1)
+    assert question.reason == "It can't be asked: TLS failed: certificate verify failed."
+    assert stand.platform.got == []
 
 
 def test_a_connection_that_breaks_is_no_answer(stand: Stand) -> None:
@@ -206,7 +222,7 @@ def test_a_connection_that_breaks_is_no_answer(stand: Stand) -> None:
     assert channel is not None
     channel.loseConnection()
     stand.reactor.settle()
-    assert question.reason == "The connection broke before there was an answer."
+    assert question.reason == "It can't be asked: The connection broke before there was an answer."
 
 
 def test_that_a_platform_fails_and_answers_again_is_logged_once(stand: Stand) -> None:
