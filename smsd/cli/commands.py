@@ -10,6 +10,7 @@ from smsd.cli.channels import channel
 from smsd.cli.lookups import lookup
 from smsd.cli.networks import network
 from smsd.cli.numbers import number
+from smsd.cli.ported import ported
 from smsd.cli.pushes import push
 from smsd.cli.receipts import receipt
 from smsd.cli.received import received
@@ -21,9 +22,9 @@ from smsd.cli.routes import route
 @click.version_option(package_name="smsd")
 @click.pass_context
 def main(context: click.Context, config: str | None) -> None:
-    """List and change the accounts, channels, routes, numbers, networks, lookups and bulks of smsd."""
+    """List and change the accounts, channels, routes, networks, bulks and what else smsd goes by."""
     context.obj = config
 
 
-for group in (account, channel, route, number, network, lookup, bulk, receipt, received, push):
+for group in (account, channel, route, number, network, ported, lookup, bulk, receipt, received, push):
     main.add_command(group)

@@ -15,15 +15,16 @@ from smsd.cli.work import changes_of, columns_of, run_on, table, yes
 from smsd.hlr.options import KINDS as ELSEWHERE
 from smsd.hlr.options import InvalidOptions, read_options
 from smsd.services.administration import Administration
+from smsd.services.back_ends import KINDS as TABLES
 from smsd.services.columns import SettingError
 from smsd.services.fields import PACKAGES
 from smsd.services.lookup_administration import LookupAdministration
 from smsd.services.statuses import GSM_ERRORS, STATUSES
-from smsd.services.subscribers import KIND, TableOptions, lines_of
+from smsd.services.subscribers import lines_of
 from smsd.store.engine import Engine
 from smsd.store.lookups import Lookup
 
-KINDS: dict[str, type[msgspec.Struct]] = {KIND: TableOptions, **ELSEWHERE}
+KINDS: dict[str, type[msgspec.Struct]] = {**TABLES, **ELSEWHERE}
 """The options of each kind of back end."""
 SHOWN = 50
 """How many lookups are listed."""

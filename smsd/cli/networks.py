@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.work import run, table
+from smsd.cli.work import run, run_on, table
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
+from smsd.services.network_administration import NetworkAdministration
 from smsd.services.networks import networks_of
+from smsd.store.engine import Engine
 
 
 @click.group()
@@ -30,6 +33,35 @@ def network_list(config: str | None) -> None:
         )
 
     run(config, work)
+
+
+@network.command("find")
+@click.argument("number")
+@click.pass_obj
+def network_find(config: str | None, number: str) -> None:
+    """Say which network a NUMBER belongs to, and how that is known: the first line counts."""
+
+    async def work(database: Engine, clock: IReactorTime) -> None:
+        found = await NetworkAdministration(database).find(number)
+        if not found:
+            click.echo(f"No country has a prefix of {number}: messages to it are refused.")
+            return
+        table(
+            ("KNOWN BY", "MCCMNC", "NETWORK", "PREFIX", "COUNTRY", "CODE"),
+            (
+                (
+                    one.source,
+                    one.home.mccmnc or "-",
+                    one.home.network or "-",
+                    one.home.prefix or "-",
+                    " ".join((one.home.country, one.home.country_name)).strip() or "-",
+                    one.home.calling_code or "-",
+                )
+                for one in found
+            ),
+        )
+
+    run_on(config, work)
 
 
 @network.command("add")

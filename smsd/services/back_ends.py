@@ -8,11 +8,21 @@ from twisted.logger import Logger
 
 from smsd.services.asking import Asked
 from smsd.services.lookup import BackEnd
-from smsd.services.subscribers import KIND, SubscriberTable, TableOptions
+from smsd.services.number_plan import Unlisted
+from smsd.services.subscribers import SubscriberTable, TableOptions
 from smsd.store.settings import LookupBackEnd, Rows
 from smsd.store.subscribers import SubscriberTables
 
-_read_options = msgspec.json.Decoder(TableOptions).decode
+
+class UnlistedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """There is nothing to choose about the table of ported numbers."""
+
+
+KINDS: dict[str, type[TableOptions | UnlistedOptions]] = {
+    "subscribers": TableOptions,
+    "ported": UnlistedOptions,
+}
+"""The back ends that are tables of this database, and their options."""
 
 
 class BackEnds:
@@ -35,17 +45,21 @@ class BackEnds:
         self.asked.pop(name, None)
 
     def apply(self, rows: Rows) -> None:
-        """Take over changed tables of subscribers."""
-        own = {row.name: row for row in rows.lookup_back_ends if row.enabled and row.kind == KIND}
+        """Take over changed tables."""
+        own = {row.name: row for row in rows.lookup_back_ends if row.enabled and row.kind in KINDS}
         for name in self._own.keys() - own.keys():
             self.drop(name)
         for name, row in own.items():
             if self._own.get(name) != row:
                 try:
-                    options = _read_options(row.options)
+                    self.put(row, self._table(row))
                 except msgspec.DecodeError as error:
                     self.log.error("Back end {name} can't run: {error}", name=name, error=error)
                     self.drop(name)
-                    continue
-                self.put(row, SubscriberTable(options, self._tables, self._clock))
         self._own = own
+
+    def _table(self, row: LookupBackEnd) -> BackEnd:
+        options = msgspec.json.decode(row.options, type=KINDS[row.kind])
+        if isinstance(options, TableOptions):
+            return SubscriberTable(options, self._tables, self._clock)
+        return Unlisted()

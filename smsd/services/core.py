@@ -32,6 +32,7 @@ from smsd.services.lookup import Lookup
 from smsd.services.lookup_memory import Ages, LookupMemory
 from smsd.services.networks import Networks
 from smsd.services.number_plan import NumberPlan
+from smsd.services.ported import Ported
 from smsd.services.pushing import Pushing
 from smsd.services.repetitions import Repetitions
 from smsd.services.reports import Reports
@@ -51,6 +52,7 @@ from smsd.store.logs import Logs
 from smsd.store.lookup_known import LookupKnown
 from smsd.store.lookups import Lookups
 from smsd.store.messages import Messages
+from smsd.store.ported import PortedRows
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
 from smsd.store.received_logs import ReceivedLogs
@@ -101,6 +103,7 @@ class Core:
         self.repetitions = Repetitions(self.repetition_rows, self.journal, self.ids, clock)
         self.routing = Routing()
         self.networks = Networks()
+        self.ported = Ported(PortedRows(engine), clock, self.networks.use_ported)
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), clock)
         self.journal.debited = self.charging.debited
@@ -195,12 +198,12 @@ class Core:
             self.accounts,
             self.routing,
             self.networks,
+            self.ported,
             self.charging,
             self.deliveries,
             self.inbox,
             self.pushing,
             self.bulk_changes,
-            self.plan,
             self.back_ends,
             self.lookup,
             self.lookup_memory,
@@ -223,6 +226,7 @@ class Core:
             self.lookup_rows,
         )
         self.ids.newest = max([await table.newest_id() for table in tables])
+        await self.ported.load()
         await self.backlog.resume()
         await self.charging.resume()
         await self.gathering.resume(self.messages)

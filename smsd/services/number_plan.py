@@ -1,21 +1,15 @@
-"""What is known of a number without asking anybody: its country, its network, and whether it can be one."""
+"""What is known of a number without asking anybody: its country, its networks, and whether it can be one."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import NamedTuple
 
-from phonenumbers.geodata.locale import LOCALE_DATA
-
 from smsd.numbering.context import Context, Network
 from smsd.numbering.kinds import kind
-from smsd.numbering.prefixes import prefixes
+from smsd.numbering.plan import Home
+from smsd.services.fields import Fields
 from smsd.services.networks import Networks
-from smsd.store.settings import Rows
-
-NOTHING = Network()
-SHARED = 8
-"""Digits that numbers of one length have in common with whose network prefix theirs is the same."""
 
 
 class Planned(NamedTuple):
@@ -29,55 +23,45 @@ class Planned(NamedTuple):
 
 
 class NumberPlan:
-    """Tells what number plans say of numbers."""
+    """Tells what number plans, and the table of ported numbers, say of numbers."""
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._names: dict[str, str] = {}
-
-    def apply(self, rows: Rows) -> None:
-        """Take over changed networks."""
-        self._names = {row.mccmnc: row.name for row in rows.networks}
 
     def of(self, number: str) -> Planned:
         """Return what is known of a number, E.164 digits."""
         found = kind(number)
-        original = None
-        if found.calling_code:
-            mccmnc = self._networks.of(number)
-            name = self._names.get(mccmnc, "")
-            prefix = _network_prefix(number[:SHARED], len(number))
-            original = _network(name, prefix, found.country, found.calling_code, mccmnc)
-        return Planned(Context(correct=found.correct, original=original), found.type, found.country)
+        home, now = self._networks.original(number), self._networks.of(number)
+        ported = has_it = None
+        if now is not home:
+            ported = now.mccmnc != home.mccmnc
+            has_it = network_of(now) if ported else None
+        original = network_of(home) if home.calling_code or home.mccmnc else None
+        context = Context(correct=found.correct, original=original, ported=ported, ported_network=has_it)
+        return Planned(context, found.type, home.country)
 
     def complete(self, network: Network) -> Network:
-        """Return a network with the name that it has here, if it comes without one."""
-        if network.name or not network.mccmnc:
+        """Return a network with what is known here of the one with its code, where it says nothing itself."""
+        if not network.mccmnc or (network.name and network.country_code):
             return network
-        name = self._names.get(network.mccmnc, "")
+        known = network_of(self._networks.plan.of_network(network.mccmnc))
         return Network(
-            name,
-            network.prefix,
-            network.country_name or _country_name(network.country_code),
-            network.country_prefix,
-            network.country_code,
-            network.mccmnc,
+            *(getattr(network, name) or getattr(known, name) for name in Network.__struct_fields__)
         )
 
 
-@lru_cache(16_384)
-def _network_prefix(beginning: str, length: int) -> str:
-    return prefixes(beginning.ljust(length, "0")).network
+class Unlisted:
+    """A back end of lookups that knows of a number which is not among the ported ones that it never was."""
+
+    knows = frozenset({Fields.PORTABILITY})
+    local = True
+
+    async def ask(self, number: str) -> Context:
+        """Say so: whoever is asked about a number that is among them has not looked there."""
+        return Context(ported=False)
 
 
 @lru_cache(16_384)
-def _network(name: str, prefix: str, country: str, calling_code: str, mccmnc: str) -> Network:
-    return Network(name, prefix, _country_name(country), calling_code, country, mccmnc)
-
-
-@lru_cache(512)
-def _country_name(country: str) -> str:
-    names = LOCALE_DATA.get(country, {})
-    name = names.get("en", "")
-    # An asterisk stands before the language whose name is the same.
-    return names.get(name[1:], "") if name.startswith("*") else name
+def network_of(home: Home) -> Network:
+    """Return the network that numbers are at home in."""
+    return Network(home.network, home.prefix, home.country_name, home.calling_code, home.country, home.mccmnc)

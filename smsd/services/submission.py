@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
+from smsd.numbering.plan import UNKNOWN
 from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough
 from smsd.services.dispatch import Dispatch
@@ -23,6 +24,7 @@ from smsd.services.statuses import (
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_NOT_ENOUGH_CREDITS,
+    REJECTED_PREFIX_MISSING,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
     REJECTED_SYSTEM_ERROR,
@@ -159,6 +161,9 @@ class Submission:
         else:
             segments, refusal = _segments(request.content)
             refusal = request.refusal or refusal
+        home = UNKNOWN if number is None else self._networks.of(number)
+        if refusal == MESSAGE_ACCEPTED and home is UNKNOWN:
+            refusal = REJECTED_PREFIX_MISSING
         if refusal == MESSAGE_ACCEPTED:
             route = self._routing.find(request.account.id, number or "", request.route_code)
             if route is None:
@@ -193,8 +198,7 @@ class Submission:
         )
         message.origin = request.origin
         message.client_id = request.client_id
-        if number is not None:
-            message.network = self._networks.of(number)
+        message.network = home.mccmnc
         if refusal != MESSAGE_ACCEPTED:
             raise self._refused(message, refusal)
         return message

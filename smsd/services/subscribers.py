@@ -19,8 +19,6 @@ from smsd.services.statuses import GSM_ERRORS, NO_ERROR, UNKNOWN_SUBSCRIBER
 from smsd.store.engine import StoreUnavailable
 from smsd.store.subscribers import Line, Subscriber, SubscriberTables
 
-KIND = "subscribers"
-"""The kind of the back ends that read these tables."""
 HEADS = ("number", "imsi", "msc", "state")
 """The columns of a file of subscribers; all but the first may be missing."""
 ABSENT, BARRED = 27, 13

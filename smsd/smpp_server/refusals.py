@@ -7,6 +7,7 @@ from smsd.services.statuses import (
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_NOT_ENOUGH_CREDITS,
+    REJECTED_PREFIX_MISSING,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
     REJECTED_SYSTEM_ERROR,
@@ -14,7 +15,7 @@ from smsd.services.statuses import (
 from smsd.smpp import status
 
 NETWORK_NOT_COVERED = 0x22
-"""The platform's command_status for a destination that no route leads to."""
+"""The platform's command_status for a destination that no route leads to, or that is in no known country."""
 NOT_ENOUGH_CREDIT = 0xFF
 """The platform's command_status for an account whose credit does not cover the message."""
 CHANNEL_DISABLED = 0x4A1
@@ -23,6 +24,7 @@ CHANNEL_DISABLED = 0x4A1
 COMMAND_STATUSES = {
     REJECTED_DESTINATION: status.ESME_RINVDSTADR,
     REJECTED_SOURCE: status.ESME_RINVSRCADR,
+    REJECTED_PREFIX_MISSING: NETWORK_NOT_COVERED,
     REJECTED_ROUTE_NOT_AVAILABLE: NETWORK_NOT_COVERED,
     REJECTED_MESSAGE_TOO_LONG: status.ESME_RINVMSGLEN,
     REJECTED_INVALID_UDH: status.ESME_RINVESMCLASS,

@@ -26,7 +26,7 @@ KNOWN = Query(
 )
 OLDER = Query(
     "DELETE FROM lookup_known WHERE (number, class) IN (SELECT number, class FROM lookup_known"
-    " WHERE known_at < ? ORDER BY known_at LIMIT ?) RETURNING number"
+    " WHERE known_at <= ? ORDER BY known_at LIMIT ?) RETURNING number"
 )
 BEYOND = Query("SELECT known_at FROM lookup_known ORDER BY known_at DESC LIMIT 1 OFFSET ?")
 FORGET = Query("DELETE FROM lookup_known WHERE number = ? RETURNING class")
@@ -75,9 +75,9 @@ class LookupKnown:
         (rows,) = await self._engine.write(call, announce=True)
         return len(rows)
 
-    async def remove(self, before: float, most: int, limit: int) -> int:
-        """Remove up to so many of those from before a time, or, the oldest first, beyond ``most`` of all."""
+    async def remove(self, until: float, most: int, limit: int) -> int:
+        """Remove up to so many of those up to a time, or, the oldest first, beyond ``most`` of all."""
         for (known_at,) in await self._engine.read(Call(BEYOND, (most,))):
-            before = max(before, known_at)
-        (rows,) = await self._engine.write(Call(OLDER, (before, limit)))
+            until = max(until, known_at)
+        (rows,) = await self._engine.write(Call(OLDER, (until, limit)))
         return len(rows)

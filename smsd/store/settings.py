@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from smsd.store.engine import Call, Engine, Query
+from smsd.store.ported import PortedRows
 
 Value = int | str | None
 
@@ -131,6 +132,8 @@ class Rows(msgspec.Struct, frozen=True):
     networks: tuple[Network, ...] = ()
     lookup_back_ends: tuple[LookupBackEnd, ...] = ()
     lookup_rules: tuple[LookupRule, ...] = ()
+    ported_edition: int = 0
+    """How often the ported numbers were changed, which are too many to be read here."""
 
 
 class SettingsTables:
@@ -138,6 +141,7 @@ class SettingsTables:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._ported = PortedRows(engine)
 
     async def read(self) -> Rows:
         """Return all rows, those of each table in the order of their ids."""
@@ -152,6 +156,7 @@ class SettingsTables:
                 for row in await self._engine.read(_select("lookup_back_end", LookupBackEnd))
             ),
             tuple(LookupRule(*row) for row in await self._engine.read(_select("lookup_rule", LookupRule))),
+            await self._ported.edition(),
         )
 
     async def insert(self, table: str, row: Mapping[str, Value]) -> int:

@@ -113,8 +113,22 @@ def test_a_table_of_subscribers_is_replaced_and_a_running_node_follows(
     assert smsd("lookup", "table", "list").output.startswith("TABLE  NUMBERS  IMPORTED AT\nown    1  ")
     log = smsd("lookup", "log", "385913333333").output.splitlines()
     assert [line.split()[4:] for line in log[1:]] == [
-        ["acme", "385913333333", "UNDELIVERABLE_NOT_DELIVERED", "EC_ABSENT_SUBSCRIBER", "-", "presence=own"],
-        ["acme", "385913333333", "UNDELIVERABLE_NOT_DELIVERED", "EC_UNKNOWN_SUBSCRIBER", "-", "presence=own"],
+        [
+            "acme",
+            "385913333333",
+            "UNDELIVERABLE_NOT_DELIVERED",
+            "EC_ABSENT_SUBSCRIBER",
+            "21910",
+            "presence=own",
+        ],
+        [
+            "acme",
+            "385913333333",
+            "UNDELIVERABLE_NOT_DELIVERED",
+            "EC_UNKNOWN_SUBSCRIBER",
+            "21910",
+            "presence=own",
+        ],
     ]
     second.write_text("number\n385913333333\nnonsense\n")
     assert (

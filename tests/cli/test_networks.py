@@ -44,7 +44,32 @@ def test_what_cannot_be_done_is_told_in_a_sentence(
 def test_a_running_node_follows(stack: Stack, smsd: Command) -> None:
     esme = stack.esme()
     esme.submit(destination_addr=b"385911234567")
-    smsd("network", "add", "38591", "21910")
+    smsd("network", "add", "38591", "21942")
     stack.wait(0.4)
     esme.submit(destination_addr=b"385911234567")
-    assert stack.rows("SELECT network FROM message ORDER BY id") == [("",), ("21910",)]
+    assert stack.rows("SELECT network FROM message ORDER BY id") == [("21910",), ("21942",)]
+
+
+@pytest.mark.usefixtures("stack")
+def test_what_is_known_of_a_number_is_shown_and_what_counts_first(smsd: Command, tmp_path: Path) -> None:
+    assert smsd("network", "find", "+385911234567").output == (
+        "KNOWN BY  MCCMNC  NETWORK     PREFIX  COUNTRY     CODE\n"
+        "built in  21910   A1 Telekom  91      HR Croatia  385\n"
+    )
+    file = tmp_path / "ported.csv"
+    file.write_text("number,mccmnc\n385911234567,21901\n")
+    smsd("ported", "import", str(file))
+    smsd("network", "add", "385911", "21942", "--name", "Ours")
+    assert smsd("network", "find", "385911234567").output == (
+        "KNOWN BY  MCCMNC  NETWORK           PREFIX  COUNTRY     CODE\n"
+        "ported    21901   Hrvatski Telekom  98      HR Croatia  385\n"
+        "own       21942   Ours              911     HR Croatia  385\n"
+        "built in  21910   A1 Telekom        91      HR Croatia  385\n"
+    )
+    assert smsd("network", "find", "12125551234").output.splitlines()[1] == (
+        "built in  -       -        -       US United States  1"
+    )
+    assert smsd("network", "find", "999911234567").output == (
+        "No country has a prefix of 999911234567: messages to it are refused.\n"
+    )
+    assert "It is no international number: 'x'." in smsd("network", "find", "x").stderr

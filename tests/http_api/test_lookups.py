@@ -115,6 +115,7 @@ def test_a_number_that_was_ported_and_roams(client: Client, operator: Operator) 
     assert found["originalNetwork"]["networkName"] == "Telemach"
     assert found["portedNetwork"] == {
         "networkName": "VipNet",
+        "networkPrefix": "91",
         "countryName": "Croatia",
         "countryPrefix": "385",
     }

@@ -51,6 +51,19 @@ def test_one_destination(stack: Stack, client: Client) -> None:
     assert (sent.data_coding, sent.short_message, sent.registered_delivery) == (0, b"Test SMS.", 1)
 
 
+def test_a_destination_whose_prefix_is_no_countrys(stack: Stack, client: Client) -> None:
+    (message,) = client.send(to="999911234567", text="x").json["messages"]
+    assert list(message) == ["to", "status", "smsCount", "messageId"]
+    assert message["status"] == {
+        "groupId": 5,
+        "groupName": "REJECTED",
+        "id": 8,
+        "name": "REJECTED_PREFIX_MISSING",
+        "description": "Number prefix missing",
+    }
+    assert stack.status(message["messageId"])[:2] == (4, 8)
+
+
 def test_a_list_of_one_is_one_destination(client: Client) -> None:
     assert list(client.send(to=["41793026727"], text="x").json) == ["messages"]
 

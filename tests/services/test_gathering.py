@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smsd.services.gathering import PATIENCE
-from smsd.services.statuses import NOT_SUBMITTED, UNDELIVERABLE_NOT_SENT
+from smsd.services.statuses import NOT_SUBMITTED, REJECTED_PREFIX_MISSING, UNDELIVERABLE_NOT_SENT
 from smsd.services.submission import Refused
 from smsd.sms.udh import Concatenation
 from smsd.store.engine import StoreUnavailable
@@ -51,6 +51,14 @@ def test_each_part_is_answered_when_it_is_on_disk(node: Node) -> None:
     assert node.submitter.heard == []
     node.engine.release()
     assert len(node.submitter.heard) == 1
+
+
+def test_a_part_to_a_prefix_that_nobody_has_is_refused(node: Node) -> None:
+    with pytest.raises(Refused) as refused:
+        part(node, 1, destination="999911234567")
+    assert refused.value.status == REJECTED_PREFIX_MISSING
+    node.turn()
+    assert node.rows("SELECT * FROM message") == []
 
 
 def test_a_part_that_comes_twice_counts_once(node: Node) -> None:

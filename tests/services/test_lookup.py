@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from smsd.numbering.context import Context, Network
+from smsd.numbering.ported import PortedNumbers, chunk_of
 from smsd.services.columns import SettingError
 from smsd.services.fields import Fields
 from smsd.services.lookup import NoAnswer, Question
@@ -202,6 +203,27 @@ def test_the_serving_msc_says_where_a_phone_is(
     context = rig.find().context
     assert context.roaming is roaming
     assert (context.roaming_network.country_code if context.roaming_network else None) == country
+
+
+def test_the_table_of_ported_numbers_says_who_has_a_number(rig: Rig) -> None:
+    rig.core.networks.use_ported(PortedNumbers([(0, chunk_of([(int(NUMBER), "21902")]))]))
+    mnp = BackEnd(Context(ported=False))
+    rig.add(mnp=mnp)
+    found = rig.find(package="portability")
+    assert found.context.ported is True
+    assert found.context.ported_network is not None
+    assert found.context.ported_network.mccmnc == found.network == "21902"
+    assert found.context.original is not None
+    assert found.context.original.mccmnc == "21910"
+
+
+def test_a_number_that_is_not_in_it_was_not_ported_if_a_rule_says_that_it_is_complete(rig: Rig) -> None:
+    assert rig.find(package="portability").context.ported is None
+    result(rig.administration.add_back_end("mnp", "ported", "{}"))
+    result(rig.administration.add_rule(["mnp"], country="HR"))
+    rig.settle()
+    assert rig.find(package="portability").context.ported is False
+    assert rig.find("41790000001", "portability").context.ported is None
 
 
 # What is kept.

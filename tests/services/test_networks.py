@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsd.numbering.plan import UNKNOWN
 from smsd.services import networks
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
@@ -30,13 +31,16 @@ def known(administration: Administration) -> list[tuple[str, str, str]]:
     return sorted((one.prefix, one.mccmnc, one.name) for one in rows)
 
 
-def test_a_destination_has_the_network_of_the_rows_in_force() -> None:
+def test_a_destination_is_at_home_where_the_rows_in_force_say_else_as_the_built_in_plan_does() -> None:
     found = Networks()
-    assert found.of("385911234567") == ""
-    found.apply(Rows(networks=(Network(1, "38591", "21910", "VipNet"),)))
-    assert found.of("385911234567") == "21910"
+    assert found.of("385911234567").network == "A1 Telekom"
+    found.apply(Rows(networks=(Network(1, "3859", "21942", "Ours"),)))
+    ours = found.of("385911234567")
+    assert (ours.mccmnc, ours.network, ours.country, ours.prefix) == ("21942", "Ours", "HR", "9")
+    assert found.of("41793026727").network == "Swisscom"
     found.apply(Rows())
-    assert found.of("385911234567") == ""
+    assert found.of("385911234567").mccmnc == "21910"
+    assert found.of("999911234567") is UNKNOWN
 
 
 def test_a_network_is_added_and_removed(administration: Administration) -> None:

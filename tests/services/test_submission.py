@@ -10,6 +10,7 @@ from smsd.services.statuses import (
     REJECTED_DESTINATION,
     REJECTED_INVALID_UDH,
     REJECTED_MESSAGE_TOO_LONG,
+    REJECTED_PREFIX_MISSING,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
 )
@@ -17,7 +18,7 @@ from smsd.services.submission import VALIDITY, Refused
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.messages import Content, Report, State
-from smsd.store.settings import Rows
+from smsd.store.settings import Network, Rows
 from tests.services.rig import Node, account
 from tests.stores import NOON, content, gone
 
@@ -80,6 +81,7 @@ BAD: list[tuple[int, dict[str, Any]]] = [
     (REJECTED_SOURCE, {"source": "a sender too long"}),
     (REJECTED_INVALID_UDH, {"content": Content(1, 1, 1, 1, "", 0, 0, 0, 1, b"x" * 50, b"y" * 139)}),
     (REJECTED_MESSAGE_TOO_LONG, {"body": b"x" * (153 * 255 + 1)}),
+    (REJECTED_PREFIX_MISSING, {"destination": "999911234567"}),
     (REJECTED_ROUTE_NOT_AVAILABLE, {"account": account(7)}),
 ]
 
@@ -103,7 +105,18 @@ def test_the_first_check_that_fails_names_the_status(node: Node) -> None:
     wrong: dict[str, Any] = {"destination": "nobody", "source": "a sender too long", "body": b"x" * 100_000}
     assert refusal(node, **wrong).status == REJECTED_DESTINATION
     assert refusal(node, **wrong | {"destination": "385911234567"}).status == REJECTED_SOURCE
-    assert refusal(node, body=b"x" * 100_000).status == REJECTED_MESSAGE_TOO_LONG
+    unknown = "999911234567"
+    assert refusal(node, destination=unknown, body=b"x" * 100_000).status == REJECTED_MESSAGE_TOO_LONG
+    assert refusal(node, destination=unknown).status == REJECTED_PREFIX_MISSING
+    assert refusal(node).status == REJECTED_ROUTE_NOT_AVAILABLE
+
+
+def test_an_own_prefix_makes_its_destinations_known(node: Node) -> None:
+    assert refusal(node, destination="999911234567").status == REJECTED_PREFIX_MISSING
+    node.core.networks.apply(Rows(networks=(Network(1, "9999", "90142", "Lab"),)))
+    (message,) = node.submit(destination="999911234567")
+    assert message.network == "90142"
+    assert refusal(node, destination="999811234567").status == REJECTED_PREFIX_MISSING
 
 
 def test_a_refused_message_can_be_stored_for_its_report(node: Node) -> None:

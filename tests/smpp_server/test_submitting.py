@@ -211,6 +211,12 @@ def test_what_is_wrong_with_a_submit_sm_names_its_status(
     assert esme.submit().command_status == status.ESME_ROK
 
 
+def test_a_destination_whose_prefix_is_no_countrys_is_not_covered(stack: Stack) -> None:
+    esme = stack.esme()
+    assert esme.submit(destination_addr=b"999911234567").command_status == 0x22
+    assert stack.rows("SELECT count(*) FROM message") == [(0,)]
+
+
 def test_a_destination_without_a_route_is_not_covered(stack: Stack) -> None:
     result(stack.administration.change_route(1, prefix="4"))
     stack.wait(0.4)

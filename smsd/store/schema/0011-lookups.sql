@@ -51,7 +51,7 @@ CREATE INDEX lookup_log ON lookup (account_id, id);
 CREATE INDEX lookup_number ON lookup (account_id, number, id);
 CREATE INDEX lookup_bulk ON lookup (account_id, bulk_id, id) WHERE bulk_id IS NOT NULL;
 CREATE INDEX lookup_pending ON lookup (id) WHERE state = 0;
-CREATE INDEX lookup_owed ON lookup (account_id, report, id) WHERE report > 0;
+CREATE INDEX lookup_owed ON lookup (report, account_id, id) WHERE report > 0;
 
 -- What back ends have lately said of numbers, for all nodes; a class of fields is known from one back end at one time.
 CREATE TABLE lookup_known (
