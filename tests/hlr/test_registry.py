@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from twisted.internet.protocol import Protocol
 
-from smsd.hlr.registry import LookupConnections
 from smsd.numbering.context import Context
 from smsd.store.settings import SettingsTables
 from tests.hlr.asking import NUMBER, Question
@@ -22,9 +21,7 @@ class Stand:
         self.stack = stack
         self.network = stack.network
         self.tables = SettingsTables(stack.engine)
-        self.connections = LookupConnections(stack.core.back_ends, stack.network)
-        self.connections.startService()
-        stack.core.settings.use(self.connections.apply)
+        self.connections = stack.lookup_connections
 
     def add(self, name: str, kind: str, **options: Any) -> int:
         row: dict[str, Any] = {"name": name, "kind": kind, "options": json.dumps(options)}
