@@ -325,7 +325,7 @@ def main() -> None:
     named = [label for label in (_longest(labels, prefix) for prefix in carriers) if label is not None]
     coded = sum(1 for label in named if label.mccmnc)
     countries = {label.country for label in labels.values() if label.country}
-    whole = {label.country for label in named if label.mccmnc}
+    whole = {label.country for label in named if label.mccmnc and label.country}
     print(
         f"{len(labels)} prefixes of {len(countries)} countries."
         f" Of {len(named)} mobile prefixes with a carrier, {coded}"

@@ -48,10 +48,10 @@ class Plan:
     """Homes by prefixes of E.164 digits."""
 
     def __init__(self, homes: Mapping[str, Home], networks: Mapping[str, Home] | None = None) -> None:
-        """Take over the homes, and those of networks by MCC and MNC that have no prefix."""
+        """Take over the homes, and which of them, or what else, is a network's by its MCC and MNC."""
         self._homes = dict(homes)
         self._lengths = sorted({len(prefix) for prefix in homes}, reverse=True)
-        self._networks = {**(networks or {}), **_by_code(homes)}
+        self._networks = dict(networks or {})
 
     def find(self, number: str) -> Home:
         """Return the home of a number, E.164 digits; :data:`UNKNOWN` if no prefix fits."""
@@ -82,7 +82,8 @@ class Plan:
                 if by in own:
                     homes[prefix] = self._owned(by, *own[by], self.find(prefix))
                     break
-        return Plan(homes, self._networks)
+        owned = {prefix: homes[prefix] for prefix in own}
+        return Plan(homes, {**self._networks, **_by_code(owned)})
 
     def _owned(self, prefix: str, mccmnc: str, name: str, home: Home) -> Home:
         network = self.of_network(mccmnc)
@@ -129,7 +130,7 @@ def plan_of(lines: Iterable[str], networks: Iterable[str]) -> Plan:
     for mcc, mnc, country, name in _rows(networks):
         home = countries.get(country, UNKNOWN)
         codes[mcc + mnc] = Home(country, mcc + mnc, name, "", home.calling_code, home.country_name, True)
-    return Plan(homes, codes)
+    return Plan(homes, {**codes, **_by_code(homes)})
 
 
 def _rows(lines: Iterable[str]) -> Iterable[list[str]]:

@@ -121,6 +121,12 @@ def test_of_two_own_prefixes_the_longer_counts() -> None:
     assert plan.of_network("21943").network == "Theirs"
 
 
+def test_an_own_name_is_the_networks_wherever_its_code_is_met() -> None:
+    plan = built_in().with_own({"38599": ("21901", "Telekom"), "38597": ("21902", "")})
+    assert plan.of_network("21901").network == "Telekom"
+    assert plan.of_network("21902").network == "Tele2"
+
+
 @given(st.dictionaries(digits, digits), st.dictionaries(digits, digits), digits)
 def test_so_it_is_for_all_own_prefixes(theirs: dict[str, str], own: dict[str, str], number: str) -> None:
     plan = Plan({prefix: Home(f"C{code}", code) for prefix, code in theirs.items()})
@@ -147,5 +153,5 @@ def test_a_plan_is_made_of_its_tables() -> None:
     assert plan.find("41791234567") == Home("CH", "22801", "Swisscom", "79", "41", "Switzerland", True)
     assert plan.find("41501234567").prefix == "50"
     assert plan.find("41443026727") == Home("CH", "", "", "", "41", "Switzerland")
-    assert plan.of_network("22801").network == "Swisscom"
+    assert plan.of_network("22801") is plan.find("41791234567")
     assert plan.of_network("22802") == Home("CH", "22802", "Sunrise", "", "41", "Switzerland", True)

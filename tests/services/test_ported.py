@@ -93,8 +93,11 @@ def test_it_comes_before_every_own_prefix_and_is_known_without_one(
     assert node.of("385911234567") == T_MOBILE
     assert node.of("999911234567") == LAB
     assert node.networks.of("999911234568") is UNKNOWN
+    assert node.networks.of("385911234567").network == "Hrvatski Telekom"
+    node.networks.apply(Rows(networks=(Network(1, "38599", T_MOBILE, "Telekom"),)))
+    assert node.networks.of("385911234567").network == "Telekom"
     node.networks.apply(Rows())
-    assert node.of("385911234567") == T_MOBILE
+    assert node.networks.of("385911234567").network == "Hrvatski Telekom"
 
 
 def test_a_node_has_them_before_it_begins(
