@@ -206,9 +206,9 @@ def test_the_serving_msc_says_where_a_phone_is(
 
 
 def test_the_table_of_ported_numbers_says_who_has_a_number(rig: Rig) -> None:
-    rig.core.networks.use_ported(PortedNumbers([(0, chunk_of([(int(NUMBER), "21902")]))]))
     mnp = BackEnd(Context(ported=False))
     rig.add(mnp=mnp)
+    rig.core.networks.use_ported(PortedNumbers([(0, chunk_of([(int(NUMBER), "21902")]))]))
     found = rig.find(package="portability")
     assert found.context.ported is True
     assert found.context.ported_network is not None
