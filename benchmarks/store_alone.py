@@ -74,6 +74,10 @@ class Counting:
         """Give up: a benchmark's database must work."""
         raise SystemExit("A message could not be stored.")
 
+    def refused(self, message: Message) -> None:
+        """Give up: nobody has too little credit here."""
+        raise SystemExit("A message was refused.")
+
 
 async def measure(reactor: Any, url: str, batch: int, seconds: float) -> None:
     """Store messages for so long, and print how many there were."""

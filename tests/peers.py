@@ -25,6 +25,7 @@ from twisted.test.iosim import connect as iosim_connect
 from zope.interface import implementer
 
 from smsd.channels.registry import Channels
+from smsd.hlr.registry import LookupConnections
 from smsd.http_api.app import HttpApi
 from smsd.http_api.push_client import PushClient
 from smsd.services.administration import Administration
@@ -554,14 +555,16 @@ class Stack:
         self.listener = Listener(self.core, "smsd", limits or Limits())
         core = self.core
         self.channels = Channels(core.dispatch, core.inbox, core.channel_states, network, session.Limits())
+        self.lookup_connections = LookupConnections(core.back_ends, network)
         self.sessions = Sessions(self.listener)
         self.api = HttpApi(self.core)
-        for user in (self.channels, self.listener):
+        for user in (self.channels, self.listener, self.lookup_connections):
             self.core.settings.use(user.apply)
         self.smsc = FakeSmsc(network)
         network.ports[PORT] = self.smsc
         self.sessions.startService()
         self.channels.startService()
+        self.lookup_connections.startService()
         self.core.channel_states.startService()
         self.core.deadlines.startService()
         self.core.pushing.use(PushClient(self.core.accounts, network, 20.0, 16, private), pace or Pace())

@@ -247,6 +247,9 @@ class Submitter:
     def not_stored(self, message: Message) -> None:
         self.heard.append(("not stored", message.id))
 
+    def refused(self, message: Message) -> None:
+        self.heard.append(("refused", message.id))
+
 
 def content(body: bytes = b"hello", registered_delivery: int = 1) -> Content:
     """Return what sending needs of a message."""
@@ -289,6 +292,7 @@ def message(
         report,
         "0.01",
         content(body),
+        charged=10_000 * segments,
     )
 
 

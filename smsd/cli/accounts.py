@@ -51,6 +51,16 @@ def _settings(command: F) -> F:
                 help="Package of number lookups: cleaning, portability, roaming (new) or none.",
             ),
             click.option("--lookup-price", help="Of a number that is looked up (new: 0)."),
+            click.option(
+                "--package-until",
+                metavar="DATE",
+                help="The last day (UTC) of its package, or a time; none (new): it has no end.",
+            ),
+            click.option(
+                "--refund",
+                metavar="WHAT",
+                help="What is given back: unsent (new), undelivered too, or nothing.",
+            ),
         )
     ):
         command = option(command)
@@ -131,32 +141,6 @@ def account_set(config: str | None, /, system_id: str, **given: Any) -> None:
         await administration.change_account(system_id, **columns)
         click.echo(f"Account {system_id} is changed.")
         _warn_of(str(columns.get("password", "")))
-
-    run(config, work)
-
-
-@account.command("credit")
-@click.argument("system_id")
-@click.option("--add", metavar="AMOUNT", help="Give it so much, in its currency; a negative one takes back.")
-@click.option("--none", "ends", is_flag=True, help="It pays later: messages cost it nothing in advance.")
-@click.pass_obj
-def account_credit(config: str | None, system_id: str, add: str | None, ends: bool) -> None:
-    """Show or change what an account that pays in advance has left.
-
-    From its first credit on an account pays in advance: what the rest does not cover is refused.
-    """
-    if add is not None and ends:
-        raise click.UsageError("Say --add or --none, not both.")
-
-    async def work(administration: Administration) -> None:
-        if add is not None:
-            await administration.add_credit(system_id, add)
-        elif ends:
-            await administration.end_credit(system_id)
-        left = await administration.credit(system_id)
-        currency = (await administration.account(system_id)).currency
-        pays = "pays later" if left is None else f"has {left:f} {currency} left"
-        click.echo(f"Account {system_id} {pays}.")
 
     run(config, work)
 

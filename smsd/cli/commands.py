@@ -7,10 +7,12 @@ import click
 from smsd.cli.accounts import account
 from smsd.cli.bulks import bulk
 from smsd.cli.channels import channel
+from smsd.cli.credit import audit, credit, ledger
 from smsd.cli.lookups import lookup
 from smsd.cli.networks import network
 from smsd.cli.numbers import number
 from smsd.cli.ported import ported
+from smsd.cli.prices import price
 from smsd.cli.pushes import push
 from smsd.cli.receipts import receipt
 from smsd.cli.received import received
@@ -22,9 +24,24 @@ from smsd.cli.routes import route
 @click.version_option(package_name="smsd")
 @click.pass_context
 def main(context: click.Context, config: str | None) -> None:
-    """List and change the accounts, channels, routes, networks, bulks and what else smsd goes by."""
+    """List and change the accounts, channels, routes, networks, prices, bulks and what else smsd goes by."""
     context.obj = config
 
 
-for group in (account, channel, route, number, network, ported, lookup, bulk, receipt, received, push):
+for command in (credit, ledger, audit):
+    account.add_command(command)
+for group in (
+    account,
+    channel,
+    route,
+    number,
+    network,
+    ported,
+    price,
+    lookup,
+    bulk,
+    receipt,
+    received,
+    push,
+):
     main.add_command(group)

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from smsd.http_api.dates import write_date
 from smsd.numbering.context import Context, Network
+from smsd.services.charging import charged_price
 from smsd.services.logs import shown_status
 from smsd.services.originals import text as said
 from smsd.services.statuses import GSM_ERRORS, NO_ERROR, PENDING_WAITING_DELIVERY, STATUSES
@@ -433,7 +434,7 @@ def report_of(message: Message, currency: str) -> Report:
         write_date(sent_at),
         write_date(message.done_at or sent_at),
         message.segments,
-        Price(Decimal(message.price), currency),
+        Price(charged_price(message), currency),
         message.content.callback_data or UNSET,
         STATUS_ANSWERS[message.status],
         ERROR_ANSWERS[message.error],
@@ -479,7 +480,7 @@ def log_entry_of(logged: Logged, currency: str) -> LogEntry:
         write_date(max(message.done_at or sent_at, sent_at)),
         message.segments,
         message.network,
-        Price(Decimal(message.price), currency),
+        Price(charged_price(message), currency),
         content.callback_data or UNSET,
         STATUS_ANSWERS[shown_status(message)],
         ERROR_ANSWERS[message.error],

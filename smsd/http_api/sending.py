@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
 
-from smsd.http_api.answers import STATUS_ANSWERS, Sent, SentMessage, SentMessages
+from smsd.http_api.answers import STATUS_ANSWERS, Sent, SentMessage, SentMessages, shown_id
 from smsd.http_api.content import binary_content, text_content
 from smsd.http_api.endpoints import PASSWORD, USERNAME, Parameter, Paths, gives, sends
 from smsd.http_api.errors import bad_request, unavailable
@@ -38,6 +39,8 @@ from smsd.services.statuses import (
     REJECTED_DUPLICATE_MESSAGE_ID,
 )
 from smsd.services.submission import VALIDITY, Refused, Request
+from smsd.store.engine import StoreUnavailable
+from smsd.store.journal import Overloaded
 from smsd.store.messages import Content, Message, Report
 from smsd.store.settings import Account
 
@@ -64,6 +67,8 @@ class _Storing:
 
     def __init__(self, settled: Callable[[], None]) -> None:
         """Begin to hand messages in; ``settled`` is called once it is known what has become of all."""
+        self.refuse: Callable[[Message], None] = self.stored
+        """Is called with a message that turns out not to be covered by the account's credit."""
         self.waiting = 1
         self.done: Deferred[bool] = Deferred()
         """Fires with whether all are on disk."""
@@ -81,6 +86,10 @@ class _Storing:
     def not_stored(self, message: Message) -> None:
         """Wait for one message less, and refuse the request."""
         self.kept(False)
+
+    def refused(self, message: Message) -> None:
+        """Refuse the message alone."""
+        self.refuse(message)
 
     def kept(self, on_disk: bool) -> None:
         """Wait for the answer no more, which is kept with its messages or not at all."""
@@ -246,6 +255,21 @@ class Sending:
         self._core.submission.admit(account, sum(len(message.destinations) for message in messages))
         answers: list[SentMessage] = []
         used = set(taken)
+
+        def refuse(message: Message) -> None:
+            """Answer that a message is refused after all, and store that as of any other."""
+            (number,) = (number for number, one in enumerate(answers) if one.messageId == shown_id(message))
+            answers[number] = msgspec.structs.replace(
+                answers[number], status=STATUS_ANSWERS[message.status], smsCount=message.segments
+            )
+            if claim is not None:
+                claim.correct(kept(bulk_id, answers))
+            try:
+                self._core.submission.refuse(message, storing)
+            except (Overloaded, StoreUnavailable):
+                storing.stored(message)  # It is refused, though the logs won't have it.
+
+        storing.refuse = refuse
         for message in messages:
             due_at, expires_at = self._times(message.options)
             for destination in message.destinations:

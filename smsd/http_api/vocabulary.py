@@ -127,8 +127,10 @@ TERMS = {
         "2026-11-22T22:18:08.560+0000",
     ),
     "doneAt": Term("When the message became final.", "2026-11-22T22:18:09.576+0000"),
-    "price": Term("What it costs."),
-    "pricePerMessage": Term("The price of one segment, an exact decimal.", 0.01),
+    "price": Term("What it has cost."),
+    "pricePerMessage": Term(
+        "What each segment has cost, an exact decimal: 0 if it was refused, or that was given back.", 0.01
+    ),
     "currency": Term("The account's currency.", "EUR"),
     "receivedAt": Term("When it came.", "2026-11-22T22:18:08.560+0000"),
     "InboxMessage.from": Term("The subscriber's number.", "385911234567"),
@@ -189,7 +191,7 @@ TERMS = {
         "`PAUSED` pauses the bulk, `PENDING` resumes it, `CANCELED` cancels it.", "PAUSED"
     ),
     "bulks": Term("The bulks that are not finished."),
-    "balance": Term("What is left, an exact decimal.", 99.98),
+    "balance": Term("What may still be spent, an exact decimal.", 99.98),
     # Previews.
     "PreviewRequest.text": Term("The text to preview.", "Çok güzel"),
     "PreviewRequest.languageCode": Term("Previews it also with this language's tables.", "TR"),

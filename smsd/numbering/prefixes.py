@@ -27,3 +27,13 @@ def prefixes(number: str) -> Prefixes:
     length = phonenumbers.length_of_national_destination_code(parsed)
     national = phonenumbers.national_significant_number(parsed)
     return Prefixes(str(parsed.country_code), national[:length])
+
+
+@lru_cache(4096)
+def country(number: str) -> str:
+    """Return the country of a number's digits in ISO 3166's two letters; empty if it has none."""
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(f"+{number}"))
+    except phonenumbers.NumberParseException:
+        return ""
+    return region if region is not None and region.isalpha() else ""

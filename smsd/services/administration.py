@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
-from smsd.services.charging import MICROS
 from smsd.services.columns import (
     NEW_ACCOUNT,
     SettingError,
     account_columns,
+    amount_of,
     channel_columns,
-    micros_of,
     named,
     network_columns,
     number_columns,
@@ -64,8 +62,11 @@ class Administration:
     async def change_account(self, system_id: str, **columns: Value) -> None:
         """Change an account; raises as :meth:`add_account`."""
         account = await self.account(system_id)
-        if columns:
-            await self._tables.update("account", account.id, account_columns(columns))
+        row = account_columns(columns)
+        if row.get("currency", account.currency) != account.currency:
+            await self._keeps_currency(account)
+        if row:
+            await self._tables.update("account", account.id, row)
 
     async def receipts_set_aside(self, limit: int) -> list[Message]:
         """Return messages whose receipts their accounts' sessions could not take, the oldest first."""
@@ -119,36 +120,19 @@ class Administration:
             last = ids[-1]
         return count
 
-    async def credit(self, system_id: str) -> Decimal | None:
-        """Return what an account that pays in advance has left; ``None`` if it pays later.
-
-        Raises:
-            SettingError: if there is no such account.
-        """
-        left = (await self._credit.left()).get((await self.account(system_id)).id)
-        return None if left is None else Decimal(left) / MICROS
-
-    async def add_credit(self, system_id: str, amount: str) -> Decimal:
-        """Let an account pay in advance, give it so much, or take it back, and return what it has then.
-
-        Raises:
-            SettingError: if there is no such account, or it is no amount.
-        """
-        account = await self.account(system_id)
-        return Decimal(await self._credit.add(account.id, micros_of(amount))) / MICROS
-
-    async def end_credit(self, system_id: str) -> None:
-        """Let an account pay later; raises as :meth:`credit`."""
-        await self._credit.end((await self.account(system_id)).id)
-
     async def remove_account(self, system_id: str) -> None:
         """Remove an account.
 
         Raises:
-            SettingError: if there is none, or routes or numbers are its own.
+            SettingError: if there is none, routes or numbers are its own, or it has or owes anything.
         """
         account = await self.account(system_id)
-        await self._credit.end(account.id)
+        balance = (await self._credit.balance(account.id)).micros
+        if balance:
+            raise SettingError(
+                f"Account {system_id} has a balance of {amount_of(balance)} {account.currency}:"
+                " settle that first."
+            )
         await self._delete(
             "account", account.id, f"Account {system_id} has routes of its own, or numbers: remove them first"
         )
@@ -349,6 +333,13 @@ class Administration:
                 raise SettingError(
                     f"Route {route.id} has prefix {prefix!r} already, for the same account and route code."
                 )
+
+    async def _keeps_currency(self, account: Account) -> None:
+        if await self._credit.has_ledger(account.id):
+            raise SettingError(
+                f"The ledger of account {account.system_id} is in {account.currency}, and stays in it:"
+                " add an account for another currency."
+            )
 
     async def _route(self, number: int) -> Route:
         for route in (await self.rows()).routes:

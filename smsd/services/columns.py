@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 
 from smsd.numbering.addresses import number as digits
 from smsd.services.accounts import hash_password
-from smsd.services.charging import MICROS
+from smsd.services.charging import MICROS, REFUNDS
+from smsd.services.currencies import CURRENCIES
 from smsd.services.fields import PACKAGES, ROAMING
 from smsd.services.numbers import DELIVERIES, keyword_of
 from smsd.services.push_urls import METHODS, checked
@@ -36,6 +38,8 @@ NEW_ACCOUNT: dict[str, Value] = {
     "currency": "EUR",
     "lookups": ROAMING,
     "lookup_price": "0",
+    "package_until": 0,
+    "refund": "unsent",
 }
 """What a new account has that is not said otherwise."""
 NUMBERS = {"sessions": 1000, "throughput": 1_000_000, "unanswered": 100_000, "queue": 1_000_000_000}
@@ -75,7 +79,7 @@ def account_columns(columns: dict[str, Value]) -> dict[str, Value]:
         raise SettingError(f"A common name has up to 64 characters: not {row['certificate']!r}.")
     if "country" in row and not re.fullmatch(r"([1-9][0-9]{0,2})?", str(row["country"])):
         raise SettingError(f"A country is a calling code of 1 to 3 digits: not {row['country']!r}.")
-    if "currency" in row and not re.fullmatch(r"[A-Z]{3}", str(row["currency"])):
+    if "currency" in row and row["currency"] not in CURRENCIES:
         raise SettingError(f"A currency is a code of ISO 4217, such as EUR: not {row['currency']!r}.")
     if row.get("lookups") == NO_LOOKUPS:
         row["lookups"] = ""
@@ -84,7 +88,28 @@ def account_columns(columns: dict[str, Value]) -> dict[str, Value]:
         raise SettingError(f"A package of lookups is one of {words}: not {row['lookups']!r}.")
     if "lookup_price" in row:
         row["lookup_price"] = _price(str(row["lookup_price"]))
+    if "refund" in row and row["refund"] not in REFUNDS:
+        raise SettingError(f"What is given back is one of {', '.join(REFUNDS)}: not {row['refund']!r}.")
+    if "package_until" in row:
+        row["package_until"] = _end_of_package(row["package_until"])
     return row
+
+
+def _end_of_package(given: Value) -> int:
+    """Return the time that a date or a date with a time means; raises as :func:`account_columns`."""
+    text = str(given or "none").strip()
+    if isinstance(given, int) or text == "none":
+        return int(given or 0) if text != "none" else 0
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingError(
+            "The end of a package is a date such as 2027-01-31, which belongs to it, a time such as"
+            f" 2027-01-31T12:00:00+01:00, or none: not {text!r}."
+        ) from None
+    if re.fullmatch(r"[0-9-]+", text):
+        moment += timedelta(days=1)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def micros_of(amount: str) -> int:
@@ -96,6 +121,12 @@ def micros_of(amount: str) -> int:
     if not micros.is_finite() or micros != round(micros) or abs(micros) > 10**16:
         raise SettingError(f"An amount is a decimal with up to 6 places: not {amount!r}.")
     return int(micros)
+
+
+def amount_of(micros: int) -> str:
+    """Return an amount that is counted in the units of credit."""
+    whole = Decimal(micros) / MICROS
+    return f"{whole:f}"
 
 
 def _words(what: str, given: str, known: Iterable[str]) -> str:

@@ -33,6 +33,7 @@ from smsd.services.lookup_memory import Ages, LookupMemory
 from smsd.services.networks import Networks
 from smsd.services.number_plan import NumberPlan
 from smsd.services.ported import Ported
+from smsd.services.prices import Prices
 from smsd.services.pushing import Pushing
 from smsd.services.repetitions import Repetitions
 from smsd.services.reports import Reports
@@ -53,6 +54,7 @@ from smsd.store.lookup_known import LookupKnown
 from smsd.store.lookups import Lookups
 from smsd.store.messages import Messages
 from smsd.store.ported import PortedRows
+from smsd.store.prices import PriceRows
 from smsd.store.pushes import PushChanges, Pushes
 from smsd.store.received import ReceivedChanges, ReceivedMessages
 from smsd.store.received_logs import ReceivedLogs
@@ -105,8 +107,9 @@ class Core:
         self.networks = Networks()
         self.ported = Ported(PortedRows(engine), clock, self.networks.use_ported)
         self.backlog = Backlog(self.messages, clock)
-        self.charging = Charging(Credit(engine), clock)
+        self.charging = Charging(Credit(engine), Prices(PriceRows(engine), clock), clock)
         self.journal.debited = self.charging.debited
+        self.journal.back = self.charging.doubt
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
         self.pushing = Pushing(Pushes(engine), PushChanges(self.journal), clock)
         self.reports = Reports(
@@ -117,6 +120,7 @@ class Core:
             self.link_rows, LinkChanges(self.journal), self.pushing, self.ids, clock, short_links
         )
         self.reports.ended = self.links.ended
+        self.reports.refund = self.charging.refund
         self.tracking = Tracking(self.journal, self.messages, self.reports, clock)
         stops = Stops()
         self.dispatch = Dispatch(

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from smsd.numbering.addresses import destination
-from smsd.services.charging import Charging, NotEnough, micros
+from smsd.services.charging import Charging, NotEnough, PackageExpired
 from smsd.services.deliveries import Deliveries, Kind
 from smsd.services.ids import MessageIds
 from smsd.services.lookup import Lookup as Finding
@@ -26,6 +26,7 @@ from smsd.services.statuses import (
     PENDING_ENROUTE,
     REJECTED_DESTINATION,
     REJECTED_NOT_ENOUGH_CREDITS,
+    REJECTED_PREPAID_PACKAGE_EXPIRED,
 )
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Journal, Overloaded
@@ -169,7 +170,7 @@ class Enquiries(Service):
                 storing.waiting += 1
                 answers.append(Answer(number, PENDING_ENROUTE, lookup))
         await storing.all()
-        return answers
+        return storing.without_refused(answers)
 
     async def query(
         self, account: Account, numbers: Sequence[str], bulk_id: str | None, refresh: bool = False
@@ -182,7 +183,7 @@ class Enquiries(Service):
         self.admit(account, len(numbers))
         answers: list[Answer] = []
         lookups: list[Lookup] = []
-        costs: dict[int, int] = {}
+        reserved: dict[int, int] = {}
         try:
             for to in numbers:
                 number = destination(to)
@@ -192,24 +193,26 @@ class Enquiries(Service):
                 lookup = self._asked(account, number, Way.AT_ONCE)
                 lookup.bulk_id = bulk_id
                 try:
-                    costs[lookup.id] = self._charging.reserve(account.id, account.lookup_price, 1)
-                except NotEnough:
-                    answers.append(Answer(number, REJECTED_NOT_ENOUGH_CREDITS))
+                    reserved[lookup.id] = self._reserve(lookup)
+                except EnquiryRefused as refused:
+                    answers.append(Answer(number, refused.status))
                     continue
                 lookups.append(lookup)
                 answers.append(Answer(number, PENDING_ENROUTE, lookup))
             await self._find_all(lookups, refresh)
             self._journal.admit(account.id, max(1, len(lookups)))
         except BaseException:
-            for cost in costs.values():
+            for cost in reserved.values():
                 self._charging.release(account.id, cost)
             raise
-        storing = _Storing(lambda lookup: self._charging.release(account.id, costs[lookup.id]))
+        storing = _Storing(lambda lookup: self._charging.release(account.id, reserved[lookup.id]))
         for lookup in lookups:
             storing.waiting += 1
-            self._changes.ask(lookup, 0 if _is_free(lookup) else costs[lookup.id], storing)
+            self._changes.ask(lookup, storing)
         await storing.all()
-        return [one._replace(status=one.lookup.status) if one.lookup is not None else one for one in answers]
+        return storing.without_refused(
+            [one._replace(status=one.lookup.status) if one.lookup is not None else one for one in answers]
+        )
 
     def admit(self, account: Account, count: int) -> None:
         """See whether an account may ask about so many numbers now; raises as :meth:`notify`."""
@@ -244,22 +247,33 @@ class Enquiries(Service):
         found = self._finding.known(_question(lookup)) if lookup.way == Way.SMPP else None
         if found is None:
             self._has_room(account, 1)
-        try:
-            cost = self._charging.reserve(account.id, lookup.price, 1)
-        except NotEnough:
-            raise EnquiryRefused(REJECTED_NOT_ENOUGH_CREDITS) from None
+        cost = self._reserve(lookup)
         if found is not None:
             self._answer(lookup, found)
         else:
             self._pending.take(account.id)
         taking = _TakingIn(self, self._charging, cost, submitter)
         try:
-            self._changes.ask(lookup, cost, taking)
+            self._changes.ask(lookup, taking)
         except Exception:
             self._charging.release(account.id, cost)
             if found is None:
                 self._pending.leave(account.id)
             raise
+
+    def _reserve(self, lookup: Lookup) -> int:
+        """Set aside what a lookup costs, and return it.
+
+        Raises:
+            EnquiryRefused: if its account has not so much credit, or its package has ended.
+        """
+        try:
+            lookup.charged = self._charging.reserve(lookup.account_id, lookup.price, 1)
+        except NotEnough:
+            raise EnquiryRefused(REJECTED_NOT_ENOUGH_CREDITS) from None
+        except PackageExpired:
+            raise EnquiryRefused(REJECTED_PREPAID_PACKAGE_EXPIRED) from None
+        return lookup.charged
 
     def taken_in(self, lookup: Lookup, cost: int, stored: bool) -> None:
         """Take note that a question is on disk, or never will be."""
@@ -289,7 +303,7 @@ class Enquiries(Service):
 
     async def _see_through(self, lookup: Lookup) -> None:
         """Find the answer to a question that is on disk, store it, and send it out."""
-        cost = micros(lookup.price)
+        charged = lookup.charged
         self._answer(lookup, await self._finding.find(_question(lookup)))
         push = lookup_push(lookup, self._clock.seconds()) if lookup.way == Way.PUSH else None
         answered: Deferred[None] = Deferred()
@@ -302,8 +316,8 @@ class Enquiries(Service):
                 self._deliveries.offer(lookup.account_id, lookup)
             answered.callback(None)
 
-        back = cost - micros(lookup.price)
-        self._changes.answered(lookup, back, *((storing(push),) if push is not None else ()), after=on_disk)
+        along = (storing(push),) if push is not None else ()
+        self._changes.answered(lookup, *along, back=lookup.charged < charged, after=on_disk)
         await answered
 
     def _answer(self, lookup: Lookup, found: Found) -> None:
@@ -312,7 +326,7 @@ class Enquiries(Service):
         if lookup.way == Way.SMPP:
             lookup.report = Report.OWED
         if found.unanswered:
-            lookup.price = "0"
+            lookup.price, lookup.charged = "0", 0
 
     async def _resume(self, until: int) -> None:
         """Answer what was asked before this node started, some at a time."""
@@ -354,6 +368,10 @@ class _TakingIn(NamedTuple):
         self.submitter.not_stored(lookup)
         self.enquiries.taken_in(lookup, self.cost, stored=False)
 
+    def refused(self, lookup: Lookup) -> None:
+        self.submitter.refused(lookup)
+        self.enquiries.taken_in(lookup, self.cost, stored=False)
+
 
 class _Storing:
     """Waits until all lookups of a request are on disk, whether or not its client still does."""
@@ -363,6 +381,7 @@ class _Storing:
         self.waiting = 1
         self._settled = settled
         self._failed = False
+        self._refused: set[int] = set()
         self._done: Deferred[bool] = Deferred()
 
     def stored(self, lookup: Lookup) -> None:
@@ -373,6 +392,21 @@ class _Storing:
     def not_stored(self, lookup: Lookup) -> None:
         self._failed = True
         self.stored(lookup)
+
+    def refused(self, lookup: Lookup) -> None:
+        self._refused.add(lookup.id)
+        self.stored(lookup)
+
+    def without_refused(self, answers: list[Answer]) -> list[Answer]:
+        """Return answers, those refused for which the credit was not enough when they came to disk."""
+        if not self._refused:
+            return answers
+        return [
+            Answer(one.to, REJECTED_NOT_ENOUGH_CREDITS)
+            if one.lookup is not None and one.lookup.id in self._refused
+            else one
+            for one in answers
+        ]
 
     async def all(self) -> None:
         """Wait for all that were handed in.
@@ -397,8 +431,3 @@ def _question(lookup: Lookup) -> Question:
 def _none(to: str) -> Answer:
     """Return what becomes of what is no number."""
     return Answer(to, REJECTED_DESTINATION if to else MISSING_TO)
-
-
-def _is_free(lookup: Lookup) -> bool:
-    """Tell whether nobody has answered."""
-    return lookup.found is not None and lookup.found.unanswered

@@ -9,8 +9,13 @@ from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging
 from smsd.services.dispatch import Dispatch
 from smsd.services.reports import Reports
-from smsd.services.statuses import NOT_SUBMITTED, REJECTED_INVALID_UDH, UNDELIVERABLE_NOT_SENT
-from smsd.services.submission import Refused, Request, Submission
+from smsd.services.statuses import (
+    NOT_SUBMITTED,
+    REJECTED_INVALID_UDH,
+    REJECTED_NOT_ENOUGH_CREDITS,
+    UNDELIVERABLE_NOT_SENT,
+)
+from smsd.services.submission import Refused, Request, Submission, end_refused
 from smsd.sms.segments import count
 from smsd.sms.udh import Concatenation
 from smsd.store.batch import Submitter
@@ -161,6 +166,13 @@ class _Part:
         self._incomplete.parts.pop(self._number, None)
         self._gathering.wait_for(self._incomplete)
         self._submitter.not_stored(message)
+
+    def refused(self, message: Message) -> None:
+        self._gathering.settle(message, self.cost)
+        self._incomplete.parts.pop(self._number, None)
+        self._gathering.wait_for(self._incomplete)
+        end_refused(message, REJECTED_NOT_ENOUGH_CREDITS)
+        self._submitter.refused(message)
 
 
 def _key(message: Message) -> Key:

@@ -95,8 +95,9 @@ class Lookup:
         asked = self._asked(question, planned)
         gathered = _Gathered()
         wanted = PACKAGES[question.package]
-        if planned.context.ported is not None:
+        if planned.context.ported is not None:  # The operator's own table goes before what others say.
             wanted -= {Fields.PORTABILITY}
+            gathered.settled |= {Fields.PORTABILITY}
         remembered = frozenset(one.name for one in asked if not one.local)
         if remembered and not question.refresh:
             for fields, known in (await self._memory.recall(question.number, wanted)).items():

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from smsd.services.ids import MessageIds
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Journal
-from smsd.store.repetitions import KEPT
+from smsd.store.repetitions import CORRECTED, KEPT
 from smsd.store.repetitions import Repetitions as Table
 
 
@@ -32,6 +32,8 @@ class Claim:
         self.answer = answer
         self._held = answer is None
         self._after: Callable[[bool], None] | None = None
+        self._number = 0
+        self._correction = ""
 
     def keep(self, answer: str, after: Callable[[bool], None]) -> None:
         """Store the answer with the messages that were submitted last, in this turn of the reactor.
@@ -40,7 +42,15 @@ class Claim:
         until the disk has answered.
         """
         self._after = after
-        self._repetitions.keep(self, self._account_id, (self._key, self._fingerprint, answer))
+        kept = (self._key, self._fingerprint, answer)
+        self._number = self._repetitions.keep(self, self._account_id, kept)
+
+    def correct(self, answer: str) -> None:
+        """Store another answer once the one that is being kept is on disk: it is no longer right."""
+        if self._held:
+            self._correction = answer
+        else:
+            self._repetitions.correct(self._number, answer)
 
     def abandon(self) -> None:
         """Give the key back, unless an answer is on its way to disk: nothing came of the request."""
@@ -49,7 +59,10 @@ class Claim:
 
     def stored(self, item: Any) -> None:
         """Take note that the answer is on disk: whoever repeats the request gets it."""
-        self._answered(True)
+        if self._correction:
+            self._repetitions.correct(self._number, self._correction, self._answered)
+        else:
+            self._answered(True)
 
     def not_stored(self, item: Any) -> None:
         """Take note that neither the answer nor the messages are there: the request may be made again."""
@@ -108,11 +121,19 @@ class Repetitions:
             raise OtherRequest(key)
         return Claim(self, account_id, key, fingerprint, kept.answer)
 
-    def keep(self, claim: Claim, account_id: int, kept: tuple[str, str, str]) -> None:
-        """Store a key, a fingerprint and an answer with the messages that were submitted last."""
+    def keep(self, claim: Claim, account_id: int, kept: tuple[str, str, str]) -> int:
+        """Store a key, a fingerprint and an answer with the messages that were submitted last.
+
+        The number that is returned stands for them.
+        """
         number = self._ids.next()
         row = (number, account_id, *kept, self._clock.seconds())
         self._journal.store_along(KEPT, number, row, None, claim, share=account_id)
+        return number
+
+    def correct(self, number: int, answer: str, after: Callable[[bool], None] | None = None) -> None:
+        """Store another answer for what was kept under a number, then call ``after``."""
+        self._journal.change(CORRECTED, number, (number, answer), after)
 
     def release(self, account_id: int, key: str) -> None:
         """Let go of a key: its answer is on disk now, or will never be."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.backlog import Backlog
-from smsd.services.charging import micros
 from smsd.services.deliveries import Deliveries, Kind
 from smsd.services.ids import MessageIds
 from smsd.services.pushing import Pushing
 from smsd.services.statuses import DELIVERED_GROUP, MESSAGE_CANCELED, REJECTED_NOT_SENT, STATUSES
+from smsd.store.credit import UNCHARGED
 from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Report, State
 from smsd.store.pushes import intermediate_push, report_push, storing
@@ -54,6 +54,10 @@ class Reports:
         self._clock = clock
         self.ended: Callable[[Message, int, float], None] = _unheard
         """Is told the status that a message may end with, and when, before that goes to disk."""
+        self.refund: Callable[[Message, int], int | None] = _none_back
+        """Says in which case a message that ends with a status gives back what it cost."""
+        self._uncharged: set[int] = set()
+        journal.heard[UNCHARGED] = lambda rows: self._uncharged.update(id for (id,) in rows)
         deliveries.add_kind(
             Kind(
                 Message,
@@ -66,9 +70,8 @@ class Reports:
         deliveries.add_kind(Kind(Notice, _none, lambda _, after: after(True), lambda _, after: after(True)))
 
     def cancel(self, message: Message, after: Callable[[], None] | None = None) -> None:
-        """End a message that is not to be sent, and give back what it cost: as :meth:`end`."""
-        refund = micros(message.price) * message.segments
-        self.end(message, REJECTED_NOT_SENT, MESSAGE_CANCELED, after, refund=refund)
+        """End a message that is not to be sent: as :meth:`end`."""
+        self.end(message, REJECTED_NOT_SENT, MESSAGE_CANCELED, after)
 
     def end(
         self,
@@ -76,12 +79,10 @@ class Reports:
         status: int,
         error: int,
         after: Callable[[], None] | None = None,
-        *,
-        refund: int = 0,
     ) -> None:
         """Give a message its final status, unless it has one; call ``after`` once that is on disk.
 
-        With it ``refund`` goes back to its account, if that pays in advance.
+        With it goes back what the message cost, if its account gets that back.
         """
         done_at = self._clock.seconds()
         report = _owed(message, status)
@@ -90,6 +91,9 @@ class Reports:
             self._journal.forget_parts(message.id)
 
         def on_disk(made_final: bool) -> None:
+            if message.id in self._uncharged:
+                self._uncharged.discard(message.id)
+                message.charged = 0
             if made_final:
                 message.state, message.report = State.FINAL, report
                 message.status, message.error, message.done_at = status, error, done_at
@@ -107,7 +111,8 @@ class Reports:
             if after is not None:
                 after()
 
-        back = (message.account_id, refund) if refund else None
+        refund = self.refund(message, status)
+        back = None if refund is None else (message.account_id, refund)
         self._journal.final(message.id, status, error, done_at, report, on_disk, back)
         push = report_push(message, done_at) if report == Report.PUSH else None
         if push is not None:
@@ -129,6 +134,10 @@ class Reports:
     ) -> list[Message]:
         """Return final messages that the account has not fetched yet; each is given once."""
         return await self._messages.fetch(account_id, bulk_ids, ids, limit, self._clock.seconds())
+
+
+def _none_back(message: Message, status: int) -> int | None:
+    """Give nothing back."""
 
 
 def _unheard(message: Message, status: int, done_at: float) -> None:

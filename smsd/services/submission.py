@@ -11,7 +11,7 @@ from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
 from smsd.numbering.plan import UNKNOWN
 from smsd.services.backlog import Backlog
-from smsd.services.charging import Charging, NotEnough
+from smsd.services.charging import Charging, NotEnough, PackageExpired
 from smsd.services.dispatch import Dispatch
 from smsd.services.ids import MessageIds
 from smsd.services.networks import Networks
@@ -25,6 +25,7 @@ from smsd.services.statuses import (
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_NOT_ENOUGH_CREDITS,
     REJECTED_PREFIX_MISSING,
+    REJECTED_PREPAID_PACKAGE_EXPIRED,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
     REJECTED_SYSTEM_ERROR,
@@ -77,7 +78,9 @@ class Submission:
     """Takes messages in.
 
     A submitter hears by :meth:`Submitter.stored` that its message is on disk and by
-    :meth:`Submitter.not_stored` that it is not; only the former makes smsd answerable for it.
+    :meth:`Submitter.not_stored` that it is not; only the former makes smsd answerable for it. It hears by
+    :meth:`Submitter.refused` that another node has used up the credit meanwhile: the message has the status
+    that says so then.
     """
 
     def __init__(
@@ -199,6 +202,9 @@ class Submission:
         message.origin = request.origin
         message.client_id = request.client_id
         message.network = home.mccmnc
+        if number is not None and route is not None:
+            prices = self._charging.prices
+            message.price = prices.of(request.account, number, message.network, route.price)
         if refusal != MESSAGE_ACCEPTED:
             raise self._refused(message, refusal)
         return message
@@ -224,16 +230,25 @@ class Submission:
         """Set aside what a message costs, and return it.
 
         Raises:
-            Refused: if its account has not so much credit.
+            Refused: if its account has not so much credit, or its package has ended.
         """
         try:
-            return self._charging.reserve(message.account_id, message.price, message.segments)
+            message.charged = self._charging.reserve(message.account_id, message.price, message.segments)
         except NotEnough:
             raise self._refused(message, REJECTED_NOT_ENOUGH_CREDITS) from None
+        except PackageExpired:
+            raise self._refused(message, REJECTED_PREPAID_PACKAGE_EXPIRED) from None
+        return message.charged
 
     def _refused(self, message: Message, status: int) -> Refused:
-        message.state, message.status, message.done_at = State.FINAL, status, message.accepted_at
+        end_refused(message, status)
         return Refused(status, message)
+
+
+def end_refused(message: Message, status: int) -> None:
+    """Give a message that is not taken its final status; it costs nothing."""
+    message.state, message.status, message.done_at = State.FINAL, status, message.accepted_at
+    message.charged = 0
 
 
 class Queueing(NamedTuple):
@@ -257,6 +272,12 @@ class Queueing(NamedTuple):
         self.charging.release(message.account_id, self.cost)
         self.submitter.not_stored(message)
 
+    def refused(self, message: Message) -> None:
+        """Refuse what the account had no credit for any more when it came to disk."""
+        self.charging.release(message.account_id, self.cost)
+        end_refused(message, REJECTED_NOT_ENOUGH_CREDITS)
+        self.submitter.refused(message)
+
 
 class _Refusing(NamedTuple):
     """Pushes the report of a refused message when that is on disk, and tells the client."""
@@ -271,6 +292,9 @@ class _Refusing(NamedTuple):
 
     def not_stored(self, message: Message) -> None:
         self.submitter.not_stored(message)
+
+    def refused(self, message: Message) -> None:
+        self.submitter.refused(message)
 
 
 def _segments(content: Content) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from smsd.smpp.pdu import Bind, Pdu, SubmitSm, SubmitSmResp
 from smsd.smpp.session import Answer, Broken, Event, Role, Session, State, Unanswered, Unbound
 from smsd.smpp_server.binding import BindRefused, Service, check, service
 from smsd.smpp_server.deliveries import delivery_pdu
-from smsd.smpp_server.refusals import COMMAND_STATUSES, Unacceptable
+from smsd.smpp_server.refusals import COMMAND_STATUSES, NOT_ENOUGH_CREDIT, Unacceptable
 from smsd.smpp_server.requests import request
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
@@ -64,6 +64,10 @@ class Submitted:
     def not_stored(self, message: Message | Lookup) -> None:
         """Answer that the system is at fault."""
         self._connection.answer(SubmitSmResp(self._sequence_number, status.ESME_RSYSERR))
+
+    def refused(self, message: Message | Lookup) -> None:
+        """Answer that the account's credit does not cover it."""
+        self._connection.answer(SubmitSmResp(self._sequence_number, NOT_ENOUGH_CREDIT))
 
 
 class Connection(SessionProtocol):

@@ -8,6 +8,7 @@ from smsd.services.statuses import (
     REJECTED_MESSAGE_TOO_LONG,
     REJECTED_NOT_ENOUGH_CREDITS,
     REJECTED_PREFIX_MISSING,
+    REJECTED_PREPAID_PACKAGE_EXPIRED,
     REJECTED_ROUTE_NOT_AVAILABLE,
     REJECTED_SOURCE,
     REJECTED_SYSTEM_ERROR,
@@ -17,7 +18,7 @@ from smsd.smpp import status
 NETWORK_NOT_COVERED = 0x22
 """The platform's command_status for a destination that no route leads to, or that is in no known country."""
 NOT_ENOUGH_CREDIT = 0xFF
-"""The platform's command_status for an account whose credit does not cover the message."""
+"""The platform's command_status for an account whose credit does not cover the message, or has expired."""
 CHANNEL_DISABLED = 0x4A1
 """The platform's command_status for a destination whose channel the operator has disabled."""
 
@@ -30,6 +31,7 @@ COMMAND_STATUSES = {
     REJECTED_INVALID_UDH: status.ESME_RINVESMCLASS,
     REJECTED_SYSTEM_ERROR: CHANNEL_DISABLED,
     REJECTED_NOT_ENOUGH_CREDITS: NOT_ENOUGH_CREDIT,
+    REJECTED_PREPAID_PACKAGE_EXPIRED: NOT_ENOUGH_CREDIT,
 }
 """How SMPP says that a message is refused, by message status."""
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import Any, Protocol
 
 import msgspec
 
+from smsd.store import credit
 from smsd.store.engine import Call, Query, Row
 from smsd.store.links import CHANGES as CHANGES_OF_TRACKED
 from smsd.store.links import LINK, TRACKED, UNTRACKED
 from smsd.store.logs import LOG_AT, SLOT, STATUS_GROUP
 from smsd.store.lookup_known import KNOWN
-from smsd.store.lookups import ANSWERED, ASKED, NOT_CHARGED
+from smsd.store.lookups import ANSWERED, ASKED, GIVEN_BACK, NEVER_ASKED, NOT_CHARGED
 from smsd.store.lookups import CHANGES as CHANGES_OF_LOOKUPS
 from smsd.store.messages import Message
 from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
@@ -22,16 +23,16 @@ from smsd.store.repetitions import CHANGES as CHANGES_OF_REPETITIONS
 ACCEPT = Query(
     "INSERT INTO message (id, account_id, channel_id, state, priority, bulk_id, source, destination,"
     " segments, accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
-    " log_at, slot, status_group)"
+    " charged, log_at, slot, status_group)"
     " SELECT id, account_id, channel_id, state, priority, bulk_id, source, destination, segments,"
-    " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network,"
+    " accepted_at, due_at, expires_at, done_at, status, report, price, content, client_id, network, charged,"
     f" {LOG_AT}, {LOG_AT} / {SLOT}, CASE WHEN state < 4 THEN 1 ELSE {STATUS_GROUP} END"
     " FROM {rows} AS r WHERE true"
     " ON CONFLICT (id) DO NOTHING",
     "id bigint, account_id bigint, channel_id bigint, state smallint, priority smallint, bulk_id text,"
     " source text, destination text, segments int, accepted_at float8, due_at float8, expires_at float8, "
     " done_at float8, status smallint, report smallint, price text, content text,"
-    " client_id text, network text",
+    " client_id text, network text, charged bigint",
 )
 BEGUN = Query(ACCEPT.sql, ACCEPT.columns)
 """Stores a long message with its first part; every part brings it until it is known to be there."""
@@ -42,9 +43,9 @@ FRAGMENT = Query(
     "message_id bigint, number int, body text",
 )
 GATHERED = Query(
-    "UPDATE message SET state = r.state, segments = r.segments, report = r.report, content = r.content"
-    " FROM {rows} AS r WHERE message.id = r.id AND message.state = 0",
-    "id bigint, state smallint, segments int, report smallint, content text",
+    "UPDATE message SET state = r.state, segments = r.segments, report = r.report, content = r.content,"
+    " charged = r.charged FROM {rows} AS r WHERE message.id = r.id AND message.state = 0",
+    "id bigint, state smallint, segments int, report smallint, content text, charged bigint",
 )
 FORGET_FRAGMENTS = Query(
     "DELETE FROM fragment WHERE message_id IN (SELECT id FROM {rows} AS r)",
@@ -93,26 +94,12 @@ SET_ASIDE = Query(
     "id bigint",
 )
 VOID = Query("DELETE FROM message WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
-DEBIT = Query(
-    "UPDATE credit SET micros = credit.micros - r.micros"
-    " FROM (SELECT account_id, sum(micros) AS micros FROM {rows} AS one GROUP BY account_id) AS r"
-    " WHERE credit.account_id = r.account_id RETURNING credit.account_id, credit.micros",
-    "account_id bigint, micros bigint",
-)
-"""Takes what new messages cost."""
-REFUND = Query(
-    "UPDATE credit SET micros = credit.micros + r.micros"
-    " FROM (SELECT one.account_id, sum(one.micros) AS micros FROM {rows} AS one"
-    " JOIN message ON message.id = one.id GROUP BY one.account_id) AS r"
-    " WHERE credit.account_id = r.account_id RETURNING credit.account_id, credit.micros",
-    "id bigint, account_id bigint, micros bigint",
-)
-"""Gives back what messages cost that are going to be void, if they were stored."""
-REIMBURSED = Query(
-    REFUND.sql.replace("ON message.id = one.id", "ON message.id = one.id AND message.state < 4"),
-    REFUND.columns,
-)
-"""Gives back what messages cost that the same transaction ends, unless they have ended before."""
+DEBIT = Query("", "account_id bigint, micros bigint")
+"""What new messages cost; :meth:`Batch.calls` makes one statement of all that changes balances."""
+REFUND = Query("", "id bigint, account_id bigint")
+"""That what messages cost goes back which are going to be void, if they were stored."""
+REIMBURSED = Query("", "id bigint, account_id bigint, kind smallint")
+"""That what messages cost goes back which the same transaction ends, unless they have ended before."""
 ORDER = (
     REFUND,
     VOID,
@@ -147,9 +134,15 @@ COMPANIONS = (DEBIT, TRACKED, LINK)
 
 ALONG = {query: (ACCEPT, GATHERED, ASKED) for query in COMPANIONS} | {
     REIMBURSED: (FINAL,),
+    REFUND: (VOID,),
     NOT_CHARGED: (ANSWERED,),
+    GIVEN_BACK: (NEVER_ASKED,),
 }
 """What goes along with another change of the same message or lookup, and is none of its own."""
+
+CHARGES = frozenset({DEBIT, REFUND, REIMBURSED, GIVEN_BACK, NOT_CHARGED})
+"""What changes balances."""
+HOUR = 3600.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -162,6 +155,9 @@ class Submitter(Protocol):
 
     def not_stored(self, message: Message) -> None:
         """Take note that the message could not be stored, and never will be."""
+
+    def refused(self, message: Message) -> None:
+        """Take note that its account's credit does not cover the message, so that it is not stored."""
 
 
 class Batch:
@@ -176,9 +172,80 @@ class Batch:
     def __len__(self) -> int:
         return sum(len(rows) for query, rows in self.changes.items() if query not in ALONG)
 
-    def calls(self) -> list[Call]:
-        """Return the batch as the calls of one transaction."""
-        return [Call(query, list(rows.values())) for query, rows in self.changes.items() if rows]
+    def calls(self, now: float) -> list[Call]:
+        """Return the batch as the calls of one transaction, which is made at this time."""
+        charges = self._charges(now)
+        calls = [Call(credit.CHARGED, charges), Call(credit.ENTERED, charges)] if charges else []
+        ended = self.changes[REIMBURSED]
+        if ended:
+            calls.append(Call(credit.UNCHARGED, [(id, kind) for id, _, kind in ended.values()]))
+        calls += [
+            Call(query, list(rows.values()))
+            for query, rows in self.changes.items()
+            if rows and query not in CHARGES
+        ]
+        return calls
+
+    def _charges(self, now: float) -> list[Row]:
+        """Return how the batch changes balances, as rows of :data:`credit.CHARGED`.
+
+        The costs of most messages come as one sum for each account.
+        """
+        hour = now // HOUR * HOUR
+        gathered, asked = self.changes[GATHERED], self.changes[ASKED]
+        costs: dict[tuple[int, int], int] = {}
+        counts: dict[tuple[int, int], int] = {}
+        charges: list[Row] = []
+        id: Hashable
+        for id, (account_id, micros) in self.changes[DEBIT].items():
+            if gathered and id in gathered:  # An earlier attempt may have made it whole already.
+                charges.append((credit.GATHERED, id, account_id, micros, 1, hour))
+            else:
+                key = (credit.LOOKED_UP if asked and id in asked else credit.DEBITED, account_id)
+                costs[key] = costs.get(key, 0) + micros
+                counts[key] = counts.get(key, 0) + 1
+        charges += [
+            (kind, 0, account_id, micros, counts[kind, account_id], hour)
+            for (kind, account_id), micros in costs.items()
+        ]
+        for query, kind in ((REFUND, credit.VOIDED), (GIVEN_BACK, credit.NEVER_LOOKED_UP)):
+            charges += [(kind, id, account_id, 0, 1, hour) for id, account_id in self.changes[query].values()]
+        charges += [
+            (kind, id, account_id, 0, 1, hour)
+            for id, account_id, kind in self.changes[REIMBURSED].values()
+            if id not in self.changes[REFUND]  # What is void is given back once.
+        ]
+        charges += [
+            (credit.UNANSWERED, id, account_id, 0, 1, hour)
+            for id, account_id in self.changes[NOT_CHARGED].values()
+            if id not in self.changes[GIVEN_BACK]
+        ]
+        return charges
+
+    def uncovered(self, left: dict[int, int]) -> set[Hashable]:
+        """Return the new messages that are not covered by what their accounts have ``left``."""
+        found: set[Hashable] = set()
+        for id, (account_id, micros) in self.changes[DEBIT].items():
+            if account_id in left:
+                if micros > left[account_id]:
+                    found.add(id)
+                else:
+                    left[account_id] -= micros
+        return found
+
+    def take_out(self, ids: Collection[Hashable]) -> Batch:
+        """Return a batch of what would have stored these new messages, and keep all else."""
+        taken = Batch()
+        queries = {query for query, key, *_ in self.waiting if key in ids}
+        if GATHERED in queries:
+            queries.add(FORGET_FRAGMENTS)
+        for query in (*queries, *COMPANIONS):
+            for key in list(self.changes[query]):
+                if (key[0] if isinstance(key, tuple) else key) in ids:
+                    taken.changes[query][key] = self.changes[query].pop(key)
+        taken.waiting = [entry for entry in self.waiting if entry[1] in taken.changes[entry[0]]]
+        self.waiting = [entry for entry in self.waiting if entry[1] in self.changes[entry[0]]]
+        return taken
 
     def halves(self) -> tuple[Batch, Batch]:
         """Divide the batch."""
@@ -233,6 +300,7 @@ def accepted_row(message: Message) -> Row:
         encode_content(message),
         message.client_id,
         message.network,
+        message.charged,
     )
 
 

@@ -15,7 +15,14 @@ class StoreUnavailable(Exception):
 
 
 class StoreRefused(Exception):
-    """The database refuses these very rows, and will refuse them again."""
+    """The database refuses these very rows, and will refuse them again.
+
+    ``constraint`` is the name of the constraint that they break, if it has one.
+    """
+
+    def __init__(self, text: str = "", constraint: str = "") -> None:
+        super().__init__(text)
+        self.constraint = constraint
 
 
 class SchemaTooNew(Exception):

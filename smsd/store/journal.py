@@ -40,9 +40,10 @@ from smsd.store.batch import (
     accepted_row,
     encode_content,
 )
-from smsd.store.engine import Change, Engine, Query, Row, StoreRefused, StoreUnavailable
+from smsd.store.credit import CHARGED, COVERED, LEFT_OF, UNDELIVERED
+from smsd.store.engine import Call, Change, Engine, Query, Row, StoreRefused, StoreUnavailable
 from smsd.store.links import TRACKED, UNTRACKED
-from smsd.store.lookups import ASKED, GIVEN_BACK, NEVER_ASKED, NOT_CHARGED
+from smsd.store.lookups import ASKED, GIVEN_BACK, NEVER_ASKED
 from smsd.store.messages import Message
 from smsd.store.pushes import PUSH, PUSHED
 from smsd.store.received import ARRIVED, NEVER_ARRIVED
@@ -55,8 +56,6 @@ EAGER, LAZY, GROWTH = 0.1, 5.0, 2.0
 
 REFUSED = {ACCEPT: VOID, TRACKED: UNTRACKED, ARRIVED: NEVER_ARRIVED, ASKED: NEVER_ASKED, KEPT: NEVER_KEPT}
 """What is refused while the database is away, and how it is taken back, should it be there."""
-DEBITS = frozenset({DEBIT, REFUND, REIMBURSED, GIVEN_BACK, NOT_CHARGED})
-"""What tells how much credit is left."""
 MISHAP = "A change was stored, but what follows from it failed"
 """Logged when a callback fails: it harms no one else in the batch."""
 
@@ -67,6 +66,10 @@ class Overloaded(Exception):
 
 def _unheard(rows: list[Row]) -> None:
     """Nobody asks what is left."""
+
+
+def _unmissed() -> None:
+    """Nobody has missed the database."""
 
 
 class Journal:
@@ -80,7 +83,9 @@ class Journal:
         self._clock = clock
         self._limit = limit
         self.debited: Callable[[list[Row]], None] = _unheard
-        """Is told what a transaction has left of accounts' credit, as (account, micros)."""
+        """Is told what accounts have left, as (account, micros); ``None`` for one that pays later."""
+        self.back: Callable[[], None] = _unmissed
+        """Is called when the database is there again: answers of its may have been lost."""
         self.heard: dict[Query, Callable[[list[Row]], None]] = {}
         """Who else is told the rows that changes of a kind give back, before what comes after these."""
         self._gathering = Batch()
@@ -156,7 +161,7 @@ class Journal:
         self.admit(whole.account_id, 1)
         if missing is not None:
             self._change(BEGUN, missing.id, accepted_row(missing), self._intake)
-        row = (whole.id, whole.state, whole.segments, whole.report, encode_content(whole))
+        row = (whole.id, whole.state, whole.segments, whole.report, encode_content(whole), whole.charged)
         self._change(GATHERED, whole.id, row, self._intake)
         self._change(FORGET_FRAGMENTS, whole.id, (whole.id,), self._intake)
         if cost:
@@ -208,12 +213,15 @@ class Journal:
     ) -> None:
         """Store a message's final status; ``after`` is told whether it was this that made it final.
 
-        If it was, ``refund`` goes back: to which account, and how much.
+        If it was, what it cost may go back: ``refund`` names its account and says in which case,
+        :data:`smsd.store.credit.UNSENT` or :data:`~smsd.store.credit.UNDELIVERED`.
         """
-        if refund is not None and message_id not in self._gathering.changes[FINAL]:
-            self._change(REIMBURSED, message_id, (message_id, *refund))
         # That it was sent, if that isn't on its way to disk yet, goes there with it.
         sent = self._gathering.changes[SENT].pop(message_id, None)
+        if refund is not None and message_id not in self._gathering.changes[FINAL]:
+            account_id, kind = refund
+            if sent is None or kind == UNDELIVERED:
+                self._change(REIMBURSED, message_id, (message_id, account_id, kind))
         row = (message_id, status, error, done_at, report, sent[1] if sent is not None else None)
         self._change(FINAL, message_id, row)
         self._gathering.after.append((FINAL, message_id, after))
@@ -307,6 +315,7 @@ class Journal:
             else:
                 if not self._available:
                     self.log.info("Messages are stored again.")
+                    self.back()
                 self._available = True
                 pause = EAGER
         self._running = False
@@ -344,6 +353,15 @@ class Journal:
             try:
                 await self._commit_part(part)
             except StoreRefused as error:
+                if error.constraint == COVERED:
+                    refused = await self._without_uncovered(part)
+                    if refused.waiting:
+                        if part is not batch:
+                            batch.remove(refused)
+                        self._refuse(refused)
+                        parts += [part] if len(part) else []
+                        continue
+                    # All seems covered: somebody else changes balances meanwhile. Halves find what is not.
                 if len(part) > 1:
                     parts += reversed(part.halves())
                     continue
@@ -352,11 +370,29 @@ class Journal:
             if part is not batch:
                 batch.remove(part)
 
+    async def _without_uncovered(self, part: Batch) -> Batch:
+        """Take out of a batch, and return, the new messages that accounts' credit does not cover."""
+        debits = part.changes[DEBIT]
+        accounts = {(account_id,) for account_id, _ in debits.values()}
+        (rows,) = await self._engine.write(Call(LEFT_OF, list(accounts)))
+        self.debited(rows)
+        ids = part.uncovered({account_id: left for account_id, left in rows if left is not None})
+        return part.take_out(ids or (debits if len(part) == 1 else ()))
+
+    def _refuse(self, batch: Batch) -> None:
+        """Tell submitters that their messages are not covered."""
+        self._done_waiting(batch)
+        for _, _, submitter, item, _ in batch.waiting:
+            try:
+                submitter.refused(item)
+            except Exception:
+                self.log.failure(MISHAP)
+
     async def _commit_part(self, batch: Batch) -> None:
-        calls = batch.calls()
+        calls = batch.calls(self._clock.seconds())
         results = await self._engine.write(*calls)
         for call, rows in zip(calls, results, strict=True):
-            if call.query in DEBITS:
+            if call.query is CHARGED:
                 self.debited(rows)
             elif call.query in self.heard:
                 self.heard[call.query](rows)
@@ -376,10 +412,12 @@ class Journal:
         """Refuse what submitters wait for; keep what has happened for the next attempt."""
         self._tell(batch, stored=False)
         # A commit whose answer was lost may have taken place: what was refused must not be there.
-        refused = {void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()}
+        refused: dict[Query, dict[Hashable, Row]] = {
+            void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()
+        }
         debited = batch.changes[DEBIT]
         for back, of in ((REFUND, ACCEPT), (GIVEN_BACK, ASKED)):
-            refused[back] = {id: (id, *debited[id]) for id in batch.changes[of] if id in debited}
+            refused[back] = {id: (id, debited[id][0]) for id in batch.changes[of] if id in debited}
         along = batch.changes[PUSH]
         refused[PUSHED] = {id: (id,) for id in along if any(id in batch.changes[of] for of in REFUSED)}
         for query in (*REFUSED, *COMPANIONS, BEGUN, FRAGMENT, GATHERED, FORGET_FRAGMENTS):
@@ -397,12 +435,15 @@ class Journal:
             later.changes[void].update(rows)
         later.after[:0] = batch.after
 
-    def _tell(self, batch: Batch, *, stored: bool) -> None:
+    def _done_waiting(self, batch: Batch) -> None:
         self._waiting -= len(batch.waiting)
         for *_, share in batch.waiting:
             self._waiting_of[share] -= 1
         if not self._waiting:
             self._waiting_of.clear()
+
+    def _tell(self, batch: Batch, *, stored: bool) -> None:
+        self._done_waiting(batch)
         for _, _, submitter, item, _ in batch.waiting:
             try:
                 if stored:

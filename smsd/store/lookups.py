@@ -50,6 +50,9 @@ class Submitter(Protocol):
     def not_stored(self, lookup: Lookup) -> None:
         """Take note that it could not be stored, and is never answered."""
 
+    def refused(self, lookup: Lookup) -> None:
+        """Take note that its account's credit does not cover it, so that it is not stored."""
+
 
 class Found(msgspec.Struct, array_like=True, frozen=True):
     """What was found of a number."""
@@ -97,6 +100,8 @@ class Lookup(msgspec.Struct):
     price: str
     notify_url: str = ""
     notify_xml: int = 0
+    charged: int = 0
+    """Millionths that it has cost: 0 once they are given back."""
     found: Found | None = None
     origin: object = None
     """Who has asked, while that is known."""
@@ -104,7 +109,7 @@ class Lookup(msgspec.Struct):
 
 COLUMNS = (
     "id, account_id, state, way, report, bulk_id, number, package, asked_at, done_at, status, error, network,"
-    " price, notify_url, notify_xml, found"
+    " price, notify_url, notify_xml, charged, found"
 )
 
 # SQLite uses a partial index only for a query that repeats the index's own condition, word for word.
@@ -144,29 +149,21 @@ ASKED = Query(
     " ON CONFLICT (id) DO NOTHING",
     "id bigint, account_id bigint, state smallint, way smallint, report smallint, bulk_id text, number text,"
     " package text, asked_at float8, done_at float8, status smallint, error int, network text, price text,"
-    " notify_url text, notify_xml smallint, found text",
+    " notify_url text, notify_xml smallint, charged bigint, found text",
 )
 NEVER_ASKED = Query("DELETE FROM lookup WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
 """Takes back what was refused although it may have been stored."""
-GIVEN_BACK = Query(
-    "UPDATE credit SET micros = credit.micros + r.micros"
-    " FROM (SELECT one.account_id, sum(one.micros) AS micros FROM {rows} AS one"
-    " JOIN lookup ON lookup.id = one.id GROUP BY one.account_id) AS r"
-    " WHERE credit.account_id = r.account_id RETURNING credit.account_id, credit.micros",
-    "id bigint, account_id bigint, micros bigint",
-)
-"""Gives back what lookups cost that are going to be taken back, if they were stored."""
-NOT_CHARGED = Query(
-    GIVEN_BACK.sql.replace("ON lookup.id = one.id", "ON lookup.id = one.id AND lookup.state = 0"),
-    GIVEN_BACK.columns,
-)
-"""Gives back what lookups cost that the same transaction answers with nothing, unless they were answered."""
+GIVEN_BACK = Query("", "id bigint, account_id bigint")
+"""That what lookups cost goes back which are going to be taken back, if they were stored."""
+NOT_CHARGED = Query("", "id bigint, account_id bigint")
+"""That what lookups cost goes back which the same transaction ends unanswered, unless they have ended."""
 ANSWERED = Query(
     "UPDATE lookup SET state = 1, report = r.report, done_at = r.done_at, status = r.status, error = r.error,"
-    " network = r.network, price = r.price, found = r.found FROM {rows} AS r"
+    " network = r.network, price = r.price, found = r.found, charged = CASE WHEN r.charged < lookup.charged"
+    " THEN r.charged ELSE lookup.charged END FROM {rows} AS r"
     " WHERE lookup.id = r.id AND lookup.state = 0",
     "id bigint, report smallint, done_at float8, status smallint, error int, network text, price text,"
-    " found text",
+    " found text, charged bigint",
 )
 TAKEN = Query("UPDATE lookup SET report = 0 FROM {rows} AS r WHERE lookup.id = r.id", "id bigint")
 PUT_ASIDE = Query(
@@ -199,6 +196,7 @@ def _asked_row(lookup: Lookup) -> Row:
         lookup.price,
         lookup.notify_url,
         lookup.notify_xml,
+        lookup.charged,
         _encode(lookup.found).decode() if lookup.found is not None else "",
     )
 
@@ -213,6 +211,7 @@ def _answered_row(lookup: Lookup) -> Row:
         lookup.network,
         lookup.price,
         _encode(lookup.found).decode(),
+        lookup.charged,
     )
 
 
@@ -321,21 +320,27 @@ class LookupChanges:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def ask(self, lookup: Lookup, cost: int, submitter: Submitter) -> None:
-        """Store a question, with its answer if it has one, and take what it costs.
+    def ask(self, lookup: Lookup, submitter: Submitter) -> None:
+        """Store a question, with its answer if it has one, and charge it.
 
         Raises:
             Overloaded: if too much waits for the disk.
             StoreUnavailable: if the database can't be written just now.
         """
         self._journal.store(
-            ASKED, lookup.id, _asked_row(lookup), lookup, submitter, share=lookup.account_id, cost=cost
+            ASKED,
+            lookup.id,
+            _asked_row(lookup),
+            lookup,
+            submitter,
+            share=lookup.account_id,
+            cost=lookup.charged,
         )
 
-    def answered(self, lookup: Lookup, back: int, *along: Change, after: Callable[[], None]) -> None:
-        """Store an answer, give back so much, make other changes with it, and call ``after``."""
+    def answered(self, lookup: Lookup, *along: Change, back: bool, after: Callable[[], None]) -> None:
+        """Store an answer, give back what it cost or not, make other changes with it, and call ``after``."""
         if back:
-            self._journal.change(NOT_CHARGED, lookup.id, (lookup.id, lookup.account_id, back))
+            self._journal.change(NOT_CHARGED, lookup.id, (lookup.id, lookup.account_id))
         for change in along:
             self._journal.change(*change)
         self._journal.change(ANSWERED, lookup.id, _answered_row(lookup), lambda _: after())

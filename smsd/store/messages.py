@@ -110,6 +110,8 @@ class Message(msgspec.Struct):
     """The client's own id for it, if it has given one: no other message of the account has that."""
     network: str = ""
     """The destination's MCC and MNC, if they are known."""
+    charged: int = 0
+    """What it has cost, in millionths of its account's currency: nothing if it was refused or refunded."""
     taken: dict[int, str] | None = None
     """Of a message of several segments that is being sent: the operator's id of each one it has taken."""
     ended: dict[int, tuple[int, int]] | None = None
@@ -137,7 +139,7 @@ class Segment(msgspec.Struct):
 COLUMNS = (
     "id, account_id, channel_id, state, priority, bulk_id, source, destination, segments, accepted_at,"
     " due_at, expires_at, attempts, sent_at, done_at, status, error, report, price, content, client_id,"
-    " network"
+    " network, charged"
 )
 _QUALIFIED = ", ".join(f"m.{name.strip()}" for name in COLUMNS.split(","))
 

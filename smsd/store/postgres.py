@@ -144,7 +144,11 @@ class Lane:
                 if self._connection.closed:
                     self._lost()
                 raise StoreUnavailable(f"PostgreSQL: {_words(error)}.") from error
-            except (psycopg2.Error, ValueError) as error:
+            except psycopg2.Error as error:
+                raise StoreRefused(
+                    f"PostgreSQL: {_words(error)}.", error.diag.constraint_name or ""
+                ) from error
+            except ValueError as error:
                 raise StoreRefused(f"PostgreSQL: {_words(error)}.") from error
 
     def _lost(self) -> None:

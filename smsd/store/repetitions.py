@@ -14,7 +14,11 @@ KEPT = Query(
 )
 """Stores an answer, in the transaction of the messages that it is about."""
 NEVER_KEPT = Query("DELETE FROM repetition WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
-CHANGES = (NEVER_KEPT, KEPT)
+CORRECTED = Query(
+    "UPDATE repetition SET answer = r.answer FROM {rows} AS r WHERE repetition.id = r.id",
+    "id bigint, answer text",
+)
+CHANGES = (NEVER_KEPT, KEPT, CORRECTED)
 NEWEST = Query("SELECT coalesce(max(id), 0) FROM repetition")
 FIND = Query("SELECT fingerprint, answer FROM repetition WHERE account_id = ? AND request_key = ?")
 FORGET = Query(

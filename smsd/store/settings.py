@@ -41,6 +41,8 @@ class Account(msgspec.Struct, frozen=True):
     currency: str
     lookups: str = ""
     lookup_price: str = "0"
+    package_until: int = 0
+    refund: str = "unsent"
 
     def __repr__(self) -> str:
         return f"<Account {self.id} {self.system_id}>"

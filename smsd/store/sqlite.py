@@ -37,6 +37,8 @@ CHECKPOINT = 4000
 """Pages of write-ahead log after which it is copied into the file."""
 STATEMENTS = 8
 """How many prepared statements are kept: those of batches are large, and no two alike."""
+FAILED_CHECK = "CHECK constraint failed: "
+"""What SQLite says before the name of a constraint that was broken."""
 ANNOUNCED = Call(Query("PRAGMA user_version"))
 """Reads the count of announced changes, which the file itself keeps in its header."""
 
@@ -203,7 +205,8 @@ def _run(connection: sqlite3.Connection, calls: tuple[Call, ...], announce: bool
     except (sqlite3.Error, ValueError, OverflowError) as error:
         if type(error) is sqlite3.DatabaseError:  # The file is damaged: that is no row's fault.
             raise StoreUnavailable(f"SQLite: {error}.") from error
-        raise StoreRefused(f"SQLite: {error}.") from error
+        constraint = str(error).removeprefix(FAILED_CHECK) if str(error).startswith(FAILED_CHECK) else ""
+        raise StoreRefused(f"SQLite: {error}.", constraint) from error
 
 
 def _statements(call: Call) -> Iterator[tuple[str, list[Any]]]:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from smsd.services.charging_administration import ChargingAdministration
 from tests.http_api.client import Answer, Client, basic
 from tests.peers import Stack, result
 
@@ -213,7 +214,7 @@ def test_bulks_in_xml(client: Client) -> None:
 def test_the_balance_is_what_is_left_to_the_last_digit(stack: Stack, client: Client) -> None:
     path = "/account/1/balance"
     assert client.request("GET", path).body == b'{"balance":0,"currency":"EUR"}'
-    result(stack.administration.add_credit("acme", "12345678.500001"))
+    result(ChargingAdministration(stack.engine, stack.network).add("acme", "12345678.500001"))
     stack.wait(1)
     assert client.request("GET", path).body == b'{"balance":12345678.500001,"currency":"EUR"}'
     client.send(from_="InfoSMS", to=list(TO), text="Hi")
@@ -221,13 +222,13 @@ def test_the_balance_is_what_is_left_to_the_last_digit(stack: Stack, client: Cli
     assert answer.body == (
         b"<AccountBalance><balance>12345678.480001</balance><currency>EUR</currency></AccountBalance>"
     )
-    result(stack.administration.add_credit("acme", "87654321.519999"))
+    result(ChargingAdministration(stack.engine, stack.network).add("acme", "87654321.519999"))
     stack.wait(1)
     assert client.request("GET", path).body == b'{"balance":100000000,"currency":"EUR"}'
 
 
 def test_a_bulk_that_is_canceled_gives_its_credit_back(stack: Stack, client: Client) -> None:
-    result(stack.administration.add_credit("acme", "1"))
+    result(ChargingAdministration(stack.engine, stack.network).add("acme", "1"))
     stack.wait(1)
     scheduled(client)
     assert client.request("GET", "/account/1/balance").json["balance"] == 0.98

@@ -36,7 +36,6 @@ from typing import NamedTuple
 
 import pytest
 
-from smsd.hlr.registry import LookupConnections
 from smsd.http_api import redirects
 from smsd.http_api.site import Limits
 from smsd.services.lookup_administration import LookupAdministration
@@ -64,9 +63,6 @@ def prepare(stack: Stack) -> None:
     result(stack.administration.add_account("demo", "demo"))
     result(stack.administration.add_number("385916242493", "demo", "JOIN", "inbox"))
     result(stack.administration.add_network("38591", "21910"))
-    hlrs = LookupConnections(stack.core.back_ends, stack.network)
-    hlrs.startService()
-    stack.core.settings.use(hlrs.apply)
     lookups = LookupAdministration(stack.engine, stack.network)
     result(lookups.add_back_end("simulated", "simulator", "{}"))
     result(lookups.add_rule(["simulated"]))

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from smsd.http_api.push_client import PushClient
 from smsd.numbering.context import Context
+from smsd.services.charging_administration import ChargingAdministration
 from smsd.services.core import Bounds, Core
 from smsd.services.lookup import NoAnswer
 from smsd.services.lookup_administration import LookupAdministration
@@ -158,7 +159,7 @@ def test_one_number_that_fails_does_not_fail_the_others_and_all_come_in_their_or
 
 def test_whoever_does_not_answer_costs_his_time_out(stack: Stack, client: Client, operator: Operator) -> None:
     result(stack.administration.change_account("acme", lookup_price="0.5"))
-    result(stack.administration.add_credit("acme", "2"))
+    result(ChargingAdministration(stack.engine, stack.network).add("acme", "2"))
     stack.wait(0.3)
     wire = client.connect()
     wire.transport.write(
@@ -202,7 +203,7 @@ def test_credit_that_does_not_cover_all_numbers_covers_the_first(
     stack: Stack, client: Client, operator: Operator
 ) -> None:
     result(stack.administration.change_account("acme", lookup_price="0.4"))
-    result(stack.administration.add_credit("acme", "1"))
+    result(ChargingAdministration(stack.engine, stack.network).add("acme", "1"))
     stack.wait(0.3)
     found = query(client, VIPNET, TELEMACH, "385912222222")
     assert [one["status"]["id"] for one in found] == [5, 5, 12]

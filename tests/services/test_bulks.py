@@ -21,11 +21,16 @@ from smsd.services.bulks import (
     UnknownBulk,
 )
 from smsd.services.charging import MICROS
-from smsd.services.statuses import DELIVERED_TO_HANDSET, EXPIRED_EXPIRED, REJECTED_NOT_SENT
+from smsd.services.statuses import (
+    DELIVERED_TO_HANDSET,
+    EXPIRED_EXPIRED,
+    REJECTED_NOT_SENT,
+    UNDELIVERABLE_NOT_DELIVERED,
+)
 from smsd.services.submission import VALIDITY
-from smsd.store.batch import FINAL, HELD, REIMBURSED
+from smsd.store.batch import FINAL, HELD
 from smsd.store.bulks import Bulk, BulkRow, Bulks
-from smsd.store.credit import Credit
+from smsd.store.credit import UNCHARGED, Credit
 from smsd.store.engine import Call, Row, StoreUnavailable
 from smsd.store.messages import Message, Report
 from smsd.store.settings import Rows
@@ -110,7 +115,7 @@ class Bulked(Node):
 
 
 CANCELED = (4, REJECTED_NOT_SENT)
-ENDS = (FINAL, REIMBURSED)
+ENDS = (FINAL, UNCHARGED)
 
 
 @pytest.fixture
@@ -619,14 +624,14 @@ def test_credit_does_not_come_back_for_a_cancel_that_comes_second(node: Bulked) 
     node.core.charging.apply(Rows())
     (message,) = node.bulk()
     node.engine.holding = True
-    node.reports.end(message, EXPIRED_EXPIRED, 0)
+    node.reports.end(message, UNDELIVERABLE_NOT_DELIVERED, 0)
     node.clock.advance(0)
     node.reports.cancel(message)
     node.engine.before = gone()  # The first end is tried again, together with the second one.
     node.engine.holding = False
     node.engine.release()
     node.wait(2)
-    assert node.states() == [(4, EXPIRED_EXPIRED)]
+    assert node.states() == [(4, UNDELIVERABLE_NOT_DELIVERED)]
     assert credit(node) == MICROS - MICROS // 100
 
 
@@ -645,18 +650,18 @@ def test_credit_comes_back_with_the_end_although_the_database_refuses_another_ch
         ids = {
             query: {row[0] for call in calls if call.query is query for row in call.values} for query in ENDS
         }
-        assert ids[FINAL] == ids[REIMBURSED]
+        assert ids[FINAL] == ids[UNCHARGED]
     assert credit(node) == MICROS
 
 
-def test_what_expires_as_it_is_canceled_is_ended_and_paid_for_by_the_first_of_both(node: Bulked) -> None:
+def test_what_ends_as_it_is_canceled_is_paid_for_as_the_first_of_both_says(node: Bulked) -> None:
     result(Credit(node.engine).add(1, MICROS))
     node.core.charging.apply(Rows())
     (message,) = node.bulk()
-    node.reports.end(message, EXPIRED_EXPIRED, 0)
+    node.reports.end(message, UNDELIVERABLE_NOT_DELIVERED, 0)
     node.reports.cancel(message)
     node.turn()
-    assert node.states() == [(4, EXPIRED_EXPIRED)]
+    assert node.states() == [(4, UNDELIVERABLE_NOT_DELIVERED)]
     assert credit(node) == MICROS - MICROS // 100
 
 

@@ -53,7 +53,7 @@ class Rig:
         self.core.lookup.apply(result(self.core.settings._tables.read()))
 
     def pay(self, micros: int) -> None:
-        self.sql(f"INSERT INTO credit (account_id, micros) VALUES (1, {micros})")
+        self.sql(f"INSERT INTO credit (account_id, micros, bound) VALUES (1, {micros}, 0)")
         result(self.core.charging.resume())
 
     def submit(self, number: str = NUMBER) -> Lookup:
@@ -64,6 +64,9 @@ class Rig:
 
     def not_stored(self, lookup: Lookup) -> None:
         self.heard.append(("not stored", lookup.id))
+
+    def refused(self, lookup: Lookup) -> None:
+        self.heard.append(("refused", lookup.id))
 
     def sql(self, sql: str) -> list[Row]:
         (rows,) = result(self.node._at_once.write(Call(Query(sql))))

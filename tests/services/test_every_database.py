@@ -75,6 +75,9 @@ class Life:
     def not_stored(self, message: Message) -> None:
         raise AssertionError("The database is there.")
 
+    def refused(self, message: Message) -> None:
+        raise AssertionError("The account pays later.")
+
     def deliver(self, message: Any) -> None:
         self.delivered.append(message)
         self.deliveries.taken(1, message)

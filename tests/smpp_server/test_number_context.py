@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from smsd.numbering.context import Context, Network
+from smsd.services.charging_administration import ChargingAdministration
 from smsd.services.lookup_administration import LookupAdministration
 from smsd.smpp import status, tlv
 from smsd.smpp.pdu import BindReceiver, BindTransceiver, BindTransmitter, DeliverSm
@@ -255,7 +256,7 @@ def test_answers_wait_for_a_receiver_and_are_spread_evenly(stack: Stack) -> None
 
 def test_a_question_that_the_credit_does_not_cover_is_refused(stack: Stack) -> None:
     result(stack.administration.change_account("acme", lookup_price="0.4"))
-    result(stack.administration.add_credit("acme", "1"))
+    result(ChargingAdministration(stack.engine, stack.network).add("acme", "1"))
     stack.wait(1)
     esme = stack.esme(system_type=b"HLR")
     answers = [esme.submit(destination_addr=b"385915369421").command_status for _ in range(3)]

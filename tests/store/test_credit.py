@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from smsd.store.batch import ACCEPT, DEBIT, GATHERED, REFUND, VOID, Batch, accepted_row
-from smsd.store.credit import Credit
+from smsd.store.credit import Balance, Credit
 from smsd.store.engine import Call, Engine, Query
 from smsd.store.journal import Journal
-from tests.stores import Submitter, clock_at_noon, message
+from tests.stores import NOON, Submitter, clock_at_noon, message
 
 STORED = Query("SELECT id FROM message ORDER BY id")
 
@@ -18,8 +20,10 @@ async def test_credit_is_added_taken_back_and_ended(engine: Engine) -> None:
     assert await credit.add(1, -700) == -200
     await credit.add(2, 2**53 + 1)
     assert await credit.left() == {1: -200, 2: 2**53 + 1}
-    await credit.end(1)
+    await credit.limit(1, None, NOON, "")
     assert await credit.left() == {2: 2**53 + 1}
+    assert await credit.balance(1) == Balance(-200, None)
+    assert await credit.balance(3) == Balance(0, None)
 
 
 async def test_a_batch_takes_each_account_s_costs_at_once_and_tells_what_is_left(engine: Engine) -> None:
@@ -28,7 +32,7 @@ async def test_a_batch_takes_each_account_s_costs_at_once_and_tells_what_is_left
         await credit.add(account_id, 10_000)
     clock = clock_at_noon()
     journal = Journal(engine, clock, 10_000)
-    told: list[tuple[int, int]] = []
+    told: list[tuple[Any, ...]] = []
     journal.debited = told.extend
     for id in range(1, 31):
         # The third account pays later.
@@ -37,7 +41,8 @@ async def test_a_batch_takes_each_account_s_costs_at_once_and_tells_what_is_left
     await journal.drain()
     left = {1: 10_000 - sum(range(3, 31, 3)), 2: 10_000 - sum(range(1, 31, 3))}
     assert await credit.left() == left
-    assert dict(told) == left
+    assert dict(told) == left | {3: None}
+    assert await credit.balance(3) == Balance(-sum(range(2, 31, 3)), None)
 
 
 async def test_what_is_void_is_refunded_once_and_only_if_it_was_stored(engine: Engine) -> None:
@@ -45,15 +50,17 @@ async def test_what_is_void_is_refunded_once_and_only_if_it_was_stored(engine: E
     await credit.add(1, 100)
     batch = Batch()
     batch.changes[ACCEPT][1] = accepted_row(message(1))
-    batch.changes[DEBIT][1] = (1, 30)
-    await engine.write(*batch.calls())
+    batch.changes[DEBIT][1] = (1, 10_000)
+    await credit.add(1, 10_000)
+    await engine.write(*batch.calls(NOON))
+    assert await credit.left() == {1: 100}
     void = Batch()
     for id in (1, 2):
-        void.changes[REFUND][id] = (id, 1, 30)
+        void.changes[REFUND][id] = (id, 1)
         void.changes[VOID][id] = (id,)
     for _ in range(2):
-        await engine.write(*void.calls())
-        assert await credit.left() == {1: 100}
+        await engine.write(*void.calls(NOON))
+        assert await credit.left() == {1: 10_100}
         assert await engine.read(Call(STORED)) == []
 
 
@@ -69,3 +76,13 @@ def test_a_cost_stays_with_its_message_when_a_batch_is_divided() -> None:
     for part in parts:
         (only,) = (*part.changes[ACCEPT], *part.changes[GATHERED])
         assert list(part.changes[DEBIT]) == [only]
+
+
+def test_what_is_void_is_given_back_in_the_same_half_of_a_batch_that_is_divided() -> None:
+    batch = Batch()
+    for id in range(1, 5):
+        batch.changes[VOID][id] = (id,)
+        batch.changes[REFUND][id] = (id, 1)
+    for half in batch.halves():
+        assert len(half) == 2
+        assert list(half.changes[VOID]) == list(half.changes[REFUND])

@@ -140,7 +140,7 @@ async def test_a_message_keeps_its_place_when_it_is_tried_again_or_was_gathered(
     one = message(1, state=State.GATHERING)
     one.network = "21910"
     await store(engine, [one], {})
-    await engine.write(Call(GATHERED, [(1, int(State.QUEUED), 2, 1, '[1,1,1,1,"",0,0,0,1,""]')]))
+    await engine.write(Call(GATHERED, [(1, int(State.QUEUED), 2, 1, '[1,1,1,1,"",0,0,0,1,""]', 0)]))
     ((logged, at),) = await Logs(engine).page(Search(1, 0, LATEST, 10, group=PENDING_GROUP))
     assert (logged.state, logged.segments, logged.network, at) == (State.QUEUED, 2, "21910", milli(0))
 

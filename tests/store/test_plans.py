@@ -9,6 +9,7 @@ import pytest
 
 from smsd.store import (
     bulks,
+    credit,
     links,
     logs,
     lookup_known,
@@ -90,6 +91,15 @@ def test_so_do_those_that_follow_a_link(connection: sqlite3.Connection, name: st
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert [step for step in plan if "INDEX" in step or "PRIMARY KEY" in step or step == "SEARCH click"], plan
     assert not any(re.match(r"SCAN (c|t|l|click|tracked|link|message)\b", step) for step in plan), plan
+
+
+@pytest.mark.parametrize("name", ["CHARGED", "ENTERED", "UNCHARGED", "LEFT_OF", "BALANCE", "LEDGER", "ENTER"])
+def test_so_do_those_that_change_balances(connection: sqlite3.Connection, name: str) -> None:
+    query: Query = getattr(credit, name)
+    columns = ", ".join(f"0 AS {column}" for column, _ in query.column_list()) if query.columns else "0"
+    sql = query.sql.replace("{rows}", f"(SELECT {columns})")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]
+    assert not any(re.match(r"SCAN (m|message|segment|credit|ledger)\b", step) for step in plan), plan
 
 
 class Explaining:

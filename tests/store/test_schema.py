@@ -77,3 +77,37 @@ def test_a_semicolon_in_a_comment_or_a_string_ends_no_statement(monkeypatch: pyt
 
 def test_versions_are_numbered_without_gaps() -> None:
     assert sorted(versions()) == list(range(1, len(versions()) + 1))
+
+
+def test_a_database_from_before_the_ledger_begins_it_with_what_there_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = versions()
+    before = {number: script for number, script in known.items() if number < 9}
+    monkeypatch.setattr("smsd.store.schema.versions", lambda: before)
+    database.engine().prepare(NOON, exclusive=False)
+    database.execute("INSERT INTO credit (account_id, micros) VALUES (1, 500)")
+    columns = (
+        "id, account_id, state, priority, source, destination, segments, accepted_at, due_at, expires_at,"
+        " status, status_group, report, price, content"
+    )
+    for id, account_id, state, segments, group, price in (
+        (1, 1, 2, 2, 1, "0.01"),
+        (2, 2, 4, 3, 3, "0.000001"),
+        (3, 2, 1, 1, 1, "12.5"),
+        (4, 2, 4, 1, 5, "12.5"),  # Refused.
+        (5, 2, 0, 2, 1, "12.5"),  # Not whole yet.
+        (6, 3, 2, 1, 1, "0"),
+    ):
+        database.execute(
+            f"INSERT INTO message ({columns}) VALUES ({id}, {account_id}, {state}, 0, '', '', {segments},"
+            f" 0, 0, 0, 0, {group}, 0, '{price}', '[]')"
+        )
+    monkeypatch.setattr("smsd.store.schema.versions", lambda: known)
+    database.engine().prepare(NOON, exclusive=False)
+    charged = database.execute("SELECT id, charged FROM message ORDER BY id")
+    assert charged == [(1, 20_000), (2, 3), (3, 12_500_000), (4, 0), (5, 0), (6, 0)]
+    balances = database.execute("SELECT account_id, micros, bound FROM credit ORDER BY account_id")
+    assert balances == [(1, 500, 0), (2, -12_500_003, None)]
+    entered = database.execute("SELECT account_id, kind, micros, balance FROM ledger ORDER BY account_id")
+    assert entered == [(1, 5, 500, 500), (2, 5, -12_500_003, -12_500_003)]

@@ -45,6 +45,7 @@ CREATE TABLE lookup (
     price TEXT NOT NULL,
     notify_url TEXT NOT NULL,                  -- where the answer is pushed to; '': nowhere
     notify_xml SMALLINT NOT NULL,              -- 1: in XML, 0: in JSON
+    charged BIGINT NOT NULL,                   -- millionths that it has cost: 0 once they are given back
     found TEXT NOT NULL                        -- JSON array: what was found, and of whom
 );
 CREATE INDEX lookup_log ON lookup (account_id, id);
