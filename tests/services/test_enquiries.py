@@ -15,6 +15,7 @@ from smsd.services.enquiries import PENDING as MOST_PENDING
 from smsd.services.enquiries import EnquiryRefused, NotOffered
 from smsd.services.lookup import NoAnswer
 from smsd.services.lookup_administration import LookupAdministration
+from smsd.store.credit import Credit
 from smsd.store.engine import Call, Query, Row, StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.lookups import Lookup
@@ -53,7 +54,7 @@ class Rig:
         self.core.lookup.apply(result(self.core.settings._tables.read()))
 
     def pay(self, micros: int) -> None:
-        self.sql(f"INSERT INTO credit (account_id, micros, bound) VALUES (1, {micros}, 0)")
+        result(Credit(self.node._at_once).add(1, micros, self.node.clock.seconds()))
         result(self.core.charging.resume())
 
     def submit(self, number: str = NUMBER) -> Lookup:
@@ -81,6 +82,8 @@ class Rig:
 def rig(tmp_path: Path) -> Iterator[Rig]:
     rig = Rig(tmp_path / "smsd.db")
     yield rig
+    for sums in result(Credit(rig.node._at_once).sums()):
+        assert sums.balance == sums.ledger
     rig.node.close()
 
 
@@ -180,3 +183,34 @@ def test_who_may_not_ask_and_what_is_no_number(rig: Rig) -> None:
     with pytest.raises(EnquiryRefused):
         rig.submit()
     assert rig.core.charging.left(1) == 249_999
+
+
+def test_what_turns_out_not_to_be_covered_is_refused(rig: Rig) -> None:
+    rig.pay(MICROS)
+    rig.ask_somebody()
+    result(Credit(rig.node._at_once).add(1, -MICROS, rig.node.clock.seconds()))  # Somebody else has spent it.
+    rig.submit()
+    rig.node.turn()
+    assert [word for word, _ in rig.heard] == ["refused"]
+    assert (rig.credit, rig.core.charging.left(1)) == (0, 0)
+    assert rig.sql("SELECT count(*) FROM lookup") == [(0,)]
+    result(Credit(rig.node._at_once).add(1, 300_000, rig.node.clock.seconds()))
+    result(rig.core.charging.resume())
+    assert rig.core.charging.left(1) == 300_000
+    rig.submit()
+    rig.node.turn()
+    assert [word for word, _ in rig.heard] == ["refused", "stored"]
+
+
+def test_numbers_of_a_request_that_turn_out_not_to_be_covered_are_refused_alone(rig: Rig) -> None:
+    rig.pay(MICROS)
+    result(Credit(rig.node._at_once).add(1, -600_000, rig.node.clock.seconds()))
+    numbers = [NUMBER, "385912222222", "385913333333"]
+    asking = Deferred.fromCoroutine(rig.core.enquiries.query(PAYING, numbers, "bulk"))
+    rig.node.turn()
+    answers = result(asking)
+    assert [one.status for one in answers] == [2, 12, 12]
+    assert [one.to for one in answers] == numbers
+    assert (rig.credit, rig.core.charging.left(1)) == (150_000, 150_000)
+    kinds = rig.sql("SELECT kind, micros, messages FROM ledger WHERE kind >= 6")
+    assert kinds == [(6, -250_000, 1)]
