@@ -14,6 +14,7 @@ LONGEST_CODE = 3
 """Digits of a calling code (E.164, 6.2.1)."""
 
 Matches = Callable[[str], object]
+_NOTHING: Matches = re.compile(r"(?!)").fullmatch
 
 
 class Kind(NamedTuple):
@@ -38,6 +39,9 @@ class _Region(NamedTuple):
     leads: Matches | None
     """Tells by its first digits that a number is of this region, where several share a calling code."""
     general: Matches
+    special: Matches
+    """Tells whether it may be of one of the first types, which are rare."""
+    specials: tuple[tuple[str, Matches], ...]
     types: tuple[tuple[str, Matches], ...]
 
 
@@ -64,6 +68,10 @@ def _kind(code: str, regions: tuple[_Region, ...], national: str) -> Kind:
 def _type(region: _Region, national: str) -> str:
     if not region.general(national):
         return ""
+    if region.special(national):
+        for type, matches in region.specials:
+            if matches(national):
+                return type
     for type, matches in region.types:
         if matches(national):
             return type
@@ -101,22 +109,31 @@ def _region(name: str, metadata: PhoneMetadata) -> _Region:
         ("VOICEMAIL", metadata.voicemail),
     ]
     fixed, mobile = _matcher(metadata.fixed_line), _matcher(metadata.mobile)
-    found = [(type, matches) for type, described in types if (matches := _matcher(described)) is not None]
+    specials = [(type, matches) for type, described in types if (matches := _matcher(described)) is not None]
+    patterns = [pattern for _, described in types if (pattern := _pattern(described))]
+    found: list[tuple[str, Matches]] = []
     if fixed is not None and mobile is not None:
-        found.append(("FIXED_LINE_OR_MOBILE", lambda digits: fixed(digits) and mobile(digits)))
+        found.append(("FIXED_LINE_OR_MOBILE", lambda digits: mobile(digits) and fixed(digits)))
     found += [(type, one) for type, one in (("MOBILE", mobile), ("FIXED_LINE", fixed)) if one is not None]
     leading = metadata.leading_digits
     general = _matcher(metadata.general_desc)
     return _Region(
         name,
         re.compile(leading).match if leading else None,
-        general if general is not None else re.compile(r"(?!)").match,
+        general if general is not None else _NOTHING,
+        re.compile("|".join(f"(?:{one})" for one in patterns)).fullmatch if patterns else _NOTHING,
+        tuple(specials),
         tuple(found),
     )
 
 
 def _matcher(described: PhoneNumberDesc | None) -> Matches | None:
     """Return what matches the numbers of a description, ``None`` if there are none."""
-    if described is None or not described.national_number_pattern or described.possible_length == (-1,):
-        return None
-    return re.compile(described.national_number_pattern).fullmatch
+    pattern = _pattern(described)
+    return re.compile(pattern).fullmatch if pattern else None
+
+
+def _pattern(described: PhoneNumberDesc | None) -> str:
+    if described is None or described.possible_length == (-1,):
+        return ""
+    return described.national_number_pattern or ""

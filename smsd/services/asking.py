@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -11,7 +12,7 @@ from twisted.python.failure import Failure
 
 from smsd.numbering.context import Context
 from smsd.services.fields import EVERYTHING, Fields
-from smsd.services.lookup import BackEnd, NoAnswer
+from smsd.services.lookup import BackEnd, NoAnswer, Table
 from smsd.services.shares import Shares
 from smsd.store.settings import LookupBackEnd
 
@@ -108,14 +109,27 @@ class Asked:
 
     def __init__(self, row: LookupBackEnd, back_end: BackEnd, clock: IReactorTime) -> None:
         self.name = row.name
-        self.local: bool = getattr(back_end, "local", False)
-        """Whether it is smsd's own: it is asked without limits, and what it says is not kept besides."""
+        self._table = back_end if isinstance(back_end, Table) else None
         self._timeout = row.timeout * MILLISECOND
         self._back_end = back_end
         self._clock = clock
         self._turns = Turns(clock, row.at_once, row.rate)
         self._waiting: dict[str, list[Deferred[Context]]] = {}
         self._quiet_until = 0.0
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a table here: it is asked without limits, and what it says is not kept besides."""
+        return self._table is not None
+
+    async def ask_all(self, numbers: Sequence[str]) -> Mapping[str, Context]:
+        """Return what a table has of numbers.
+
+        Raises:
+            NoAnswer: if it can't be read.
+        """
+        assert self._table is not None
+        return await self._table.ask_all(numbers)
 
     @property
     def knows(self) -> frozenset[Fields]:
@@ -129,8 +143,8 @@ class Asked:
         Raises:
             NoAnswer: if it says nothing, or not in time.
         """
-        if self.local:
-            return await self._back_end.ask(number)
+        if self._table is not None:
+            return await self._table.ask(number)
         waiter: Deferred[Context] = Deferred()
         waiting = self._waiting.get(number)
         if waiting is not None:

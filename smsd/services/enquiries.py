@@ -17,7 +17,7 @@ from smsd.services.charging import Charging, NotEnough, PackageExpired
 from smsd.services.deliveries import Deliveries, Kind
 from smsd.services.ids import MessageIds
 from smsd.services.lookup import Lookup as Finding
-from smsd.services.lookup import Question
+from smsd.services.lookup import Question, Search
 from smsd.services.pushing import Pushing
 from smsd.services.shares import Shares
 from smsd.services.statuses import (
@@ -243,23 +243,42 @@ class Enquiries(Service):
         )
 
     def _take_in(self, account: Account, lookup: Lookup, submitter: Submitter) -> None:
-        """Store a question, with its answer if that is known; raises as :meth:`submit`."""
-        found = self._finding.known(_question(lookup)) if lookup.way == Way.SMPP else None
-        if found is None:
+        """Store a question, with its answer if that is known at once; raises as :meth:`submit`."""
+        search = self._finding.search(_question(lookup)) if lookup.way == Way.SMPP else None
+        held = search is None or bool(search.asked)
+        if held:
             self._has_room(account, 1)
-        cost = self._reserve(lookup)
-        if found is not None:
-            self._answer(lookup, found)
-        else:
+        taking = _TakingIn(self, self._reserve(lookup), held, submitter)
+        if held:
             self._pending.take(account.id)
-        taking = _TakingIn(self, self._charging, cost, submitter)
+        if search is not None and search.local:
+            if search.asked:
+                reading = Deferred.fromCoroutine(self._read(lookup, search, taking))
+                reading.addErrback(lambda failure: self.log.failure("A lookup failed", failure))
+                return
+            self._answer(lookup, self._finding.found(search))
         try:
             self._changes.ask(lookup, taking)
         except Exception:
-            self._charging.release(account.id, cost)
-            if found is None:
-                self._pending.leave(account.id)
+            self._let_go(lookup, taking.cost, held)
             raise
+
+    async def _read(self, lookup: Lookup, search: Search, taking: _TakingIn) -> None:
+        """Store a question with the answer that this database has."""
+        try:
+            self._answer(lookup, await self._finding.ask(search))
+            self._changes.ask(lookup, taking)
+        except (Overloaded, StoreUnavailable):
+            taking.not_stored(lookup)
+        except Exception:
+            taking.not_stored(lookup)
+            raise
+
+    def _let_go(self, lookup: Lookup, cost: int, held: bool) -> None:
+        """Give back what was set aside for a question: its cost, and a place among those that wait."""
+        self._charging.release(lookup.account_id, cost)
+        if held:
+            self._pending.leave(lookup.account_id)
 
     def _reserve(self, lookup: Lookup) -> int:
         """Set aside what a lookup costs, and return it.
@@ -275,36 +294,49 @@ class Enquiries(Service):
             raise EnquiryRefused(REJECTED_PREPAID_PACKAGE_EXPIRED) from None
         return lookup.charged
 
-    def taken_in(self, lookup: Lookup, cost: int, stored: bool) -> None:
-        """Take note that a question is on disk, or never will be."""
-        self._charging.release(lookup.account_id, cost)
+    def stored(self, lookup: Lookup, cost: int, held: bool) -> None:
+        """Take note that a question is on disk: send its answer, or find it."""
         if lookup.state == State.ANSWERED:
-            if stored:
-                self._deliveries.offer(lookup.account_id, lookup)
-        elif stored:
+            self._let_go(lookup, cost, held)
+            self._deliveries.offer(lookup.account_id, lookup)
+        else:
+            self._charging.release(lookup.account_id, cost)
             answering = Deferred.fromCoroutine(self._see_through(lookup))
             answering.addErrback(lambda failure: self.log.failure("A lookup failed", failure))
-        else:
-            self._pending.leave(lookup.account_id)
+
+    def not_stored(self, lookup: Lookup, cost: int, held: bool) -> None:
+        """Take note that a question never will be on disk."""
+        self._let_go(lookup, cost, held)
 
     async def _find_all(self, lookups: Sequence[Lookup], refresh: bool) -> None:
         """Give lookups their answers."""
-        waiting = []
+        waiting: list[Deferred[None]] = []
+        tables: list[tuple[Lookup, Search]] = []
         for lookup in lookups:
-            question = _question(lookup)._replace(refresh=refresh)
-            found = self._finding.known(question)
-            if found is not None:
-                self._answer(lookup, found)
+            search = self._finding.search(_question(lookup, refresh))
+            if not search.asked:
+                self._answer(lookup, self._finding.found(search))
+            elif search.local:
+                tables.append((lookup, search))
             else:
-                finding = Deferred.fromCoroutine(self._finding.find(question))
-                waiting.append(finding.addCallback(lambda found, lookup: self._answer(lookup, found), lookup))
+                waiting.append(Deferred.fromCoroutine(self._find(lookup, search)))
+        if tables:
+            waiting.append(Deferred.fromCoroutine(self._read_all(tables)))
         if waiting:
             await gatherResults(waiting, consumeErrors=True)
+
+    async def _find(self, lookup: Lookup, search: Search) -> None:
+        self._answer(lookup, await self._finding.ask(search))
+
+    async def _read_all(self, tables: Sequence[tuple[Lookup, Search]]) -> None:
+        found = await self._finding.read([search for _, search in tables])
+        for (lookup, _), one in zip(tables, found, strict=True):
+            self._answer(lookup, one)
 
     async def _see_through(self, lookup: Lookup) -> None:
         """Find the answer to a question that is on disk, store it, and send it out."""
         charged = lookup.charged
-        self._answer(lookup, await self._finding.find(_question(lookup)))
+        self._answer(lookup, await self._finding.ask(self._finding.search(_question(lookup))))
         push = lookup_push(lookup, self._clock.seconds()) if lookup.way == Way.PUSH else None
         answered: Deferred[None] = Deferred()
 
@@ -356,21 +388,22 @@ class _TakingIn(NamedTuple):
     """Sees to a question when it is on disk, after its client has heard of that."""
 
     enquiries: Enquiries
-    charging: Charging
     cost: int
+    held: bool
+    """Whether it has a place among those that wait for their answers."""
     submitter: Submitter
 
     def stored(self, lookup: Lookup) -> None:
         self.submitter.stored(lookup)
-        self.enquiries.taken_in(lookup, self.cost, stored=True)
+        self.enquiries.stored(lookup, self.cost, self.held)
 
     def not_stored(self, lookup: Lookup) -> None:
         self.submitter.not_stored(lookup)
-        self.enquiries.taken_in(lookup, self.cost, stored=False)
+        self.enquiries.not_stored(lookup, self.cost, self.held)
 
     def refused(self, lookup: Lookup) -> None:
         self.submitter.refused(lookup)
-        self.enquiries.taken_in(lookup, self.cost, stored=False)
+        self.enquiries.not_stored(lookup, self.cost, self.held)
 
 
 class _Storing:
@@ -424,8 +457,8 @@ class _Storing:
             self._done.callback(not self._failed)
 
 
-def _question(lookup: Lookup) -> Question:
-    return Question(lookup.account_id, lookup.number, lookup.package)
+def _question(lookup: Lookup, refresh: bool = False) -> Question:
+    return Question(lookup.account_id, lookup.number, lookup.package, refresh)
 
 
 def _none(to: str) -> Answer:

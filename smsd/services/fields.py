@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from operator import attrgetter
 
 from smsd.numbering.context import Context
 
@@ -34,8 +35,13 @@ PACKAGES = {
 """What is looked for in each package; the original network is known without asking."""
 
 
+_READERS = tuple((fields, attrgetter(*names)) for fields, names in NAMES.items())
+
+
 def told(context: Context) -> frozenset[Fields]:
     """Return the classes of which something is said."""
-    return frozenset(
-        fields for fields, names in NAMES.items() if any(getattr(context, name) is not None for name in names)
-    )
+    return frozenset([fields for fields, read in _READERS if any(map(_is_known, read(context)))])
+
+
+def _is_known(value: object) -> bool:
+    return value is not None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SUBSCRIBER = frozenset({Fields.PRESENCE, Fields.SUBSCRIPTION})
 """What of a number is its subscriber's."""
+PORTED = frozenset({Fields.PORTABILITY})
 
 
 class NoAnswer(Exception):
@@ -39,7 +40,7 @@ class BackEnd(Protocol):
     """Somebody who can be asked about numbers.
 
     One that can't know everything has an attribute ``knows``, the :class:`smsd.services.fields.Fields` that
-    it can answer for; one that reads smsd's own database has ``local`` set.
+    it can answer for.
     """
 
     async def ask(self, number: str) -> Context:
@@ -48,6 +49,14 @@ class BackEnd(Protocol):
         Raises:
             NoAnswer: if nothing can be said, since nobody answered or the question was refused.
         """
+
+
+@runtime_checkable
+class Table(BackEnd, Protocol):
+    """A back end that reads this database."""
+
+    async def ask_all(self, numbers: Sequence[str]) -> Mapping[str, Context]:
+        """Return what is known of numbers, each of which is in the answer; raises as :meth:`ask`."""
 
 
 class Question(NamedTuple):
@@ -82,30 +91,45 @@ class Lookup:
             self._rows = rows.lookup_rules
             self._rules = LookupRules(rows.lookup_rules)
 
-    def known(self, question: Question) -> Found | None:
-        """Return what is found, if nobody needs to be asked for that."""
+    def search(self, question: Question) -> Search:
+        """Begin to find out about a number."""
         planned = self._plan.of(question.number)
-        if self._asked(question, planned):
-            return None
-        return self._found(question, planned, _Gathered())
+        names = self._rules.back_ends(question.account_id, question.package, question.number, planned.country)
+        asked = [one for name in names if (one := self._back_ends.get(name)) is not None]
+        return Search(question, planned, asked)
 
-    async def find(self, question: Question) -> Found:
-        """Return what is found; whoever doesn't answer has nothing to say."""
-        planned = self._plan.of(question.number)
-        asked = self._asked(question, planned)
-        gathered = _Gathered()
-        wanted = PACKAGES[question.package]
-        if planned.context.ported is not None:  # The operator's own table goes before what others say.
-            wanted -= {Fields.PORTABILITY}
-            gathered.settled |= {Fields.PORTABILITY}
-        remembered = frozenset(one.name for one in asked if not one.local)
+    async def read(self, searches: Sequence[Search]) -> list[Found]:
+        """Return what is found of numbers about which only this database is asked, of many at once."""
+        alike: dict[tuple[str, ...], list[Search]] = {}
+        for search in searches:
+            alike.setdefault(tuple([one.name for one in search.asked]), []).append(search)
+        for group in alike.values():
+            for table in group[0].asked:
+                wanted = [search for search in group if search.wants(table)]
+                try:
+                    answers = await table.ask_all([search.question.number for search in wanted])
+                except NoAnswer:
+                    for search in wanted:
+                        search.gathered.failed = True
+                    continue
+                for search in wanted:
+                    search.gathered.add(table.name, answers[search.question.number])
+        return [self.found(search) for search in searches]
+
+    async def ask(self, search: Search) -> Found:
+        """Return what is found of a number, asking one after the other until all is known.
+
+        Whoever doesn't answer has nothing to say.
+        """
+        question, gathered = search.question, search.gathered
+        remembered = frozenset(one.name for one in search.asked if not one.local)
         if remembered and not question.refresh:
-            for fields, known in (await self._memory.recall(question.number, wanted)).items():
+            for fields, known in (await self._memory.recall(question.number, search.wanted)).items():
                 if known.source in remembered:
                     gathered.recall(fields, known.source, known.context)
         last = ""
-        for back_end in asked:
-            if not (wanted - gathered.settled) & back_end.knows:
+        for back_end in search.asked:
+            if not search.wants(back_end):
                 continue
             try:
                 answer = await back_end.ask(question.account_id, question.number)
@@ -116,8 +140,8 @@ class Lookup:
             if not back_end.local:
                 last = back_end.name
         if last:
-            self._remember(question.number, wanted, gathered, remembered, last)
-        return self._found(question, planned, gathered)
+            self._remember(question.number, search.wanted, gathered, remembered, last)
+        return self.found(search)
 
     def _remember(
         self,
@@ -136,12 +160,9 @@ class Lookup:
         if silent and not gathered.failed:
             self._memory.remember(number, last, Context(), silent)
 
-    def _asked(self, question: Question, planned: Planned) -> list[Asked]:
-        """Return who is asked about a number."""
-        names = self._rules.back_ends(question.account_id, question.package, question.number, planned.country)
-        return [one for name in names if (one := self._back_ends.get(name)) is not None]
-
-    def _found(self, question: Question, planned: Planned, gathered: _Gathered) -> Found:
+    def found(self, search: Search) -> Found:
+        """Return what is found as far as somebody was asked, and of the number plan what nobody has said."""
+        question, planned, gathered = search.question, search.planned, search.gathered
         context, plan = gathered.context, planned.context
         package = question.package
         error = context.error
@@ -192,8 +213,8 @@ class Lookup:
             )
         roaming, visited = context.roaming, context.roaming_network
         if roaming is None and context.serving_msc is not None and original is not None:
-            at = self._plan.of(context.serving_msc).context.original
-            if at is not None and at.country_prefix:
+            at = self._plan.place(context.serving_msc)
+            if at is not None:
                 roaming = at.country_code != original.country_code
                 visited = at
         if visited is not None:
@@ -227,6 +248,32 @@ class Lookup:
 
 _OF_COUNTRY = frozenset({"country_name", "country_prefix", "country_code"})
 """What the plan knows of a network by the number, whoever names it."""
+
+
+class Search:
+    """What is being found out about a number."""
+
+    __slots__ = ("asked", "gathered", "planned", "question", "wanted")
+
+    def __init__(self, question: Question, planned: Planned, asked: list[Asked]) -> None:
+        """Have these asked."""
+        self.question = question
+        self.planned = planned
+        self.asked = asked
+        self.gathered = _Gathered()
+        self.wanted = PACKAGES[question.package]
+        if planned.context.ported is not None:  # The operator's own table goes before what others say.
+            self.wanted -= PORTED
+            self.gathered.settled = PORTED
+
+    @property
+    def local(self) -> bool:
+        """Whether only this database is asked."""
+        return all([one.local for one in self.asked])
+
+    def wants(self, back_end: Asked) -> bool:
+        """Tell whether a back end may know something that is not known yet."""
+        return not (self.wanted - self.gathered.settled).isdisjoint(back_end.knows)
 
 
 class _Gathered:

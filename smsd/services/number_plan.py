@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from smsd.numbering.kinds import kind
 from smsd.numbering.plan import Home
 from smsd.services.fields import Fields
 from smsd.services.networks import Networks
+
+NEVER_PORTED = Context(ported=False)
 
 
 class Planned(NamedTuple):
@@ -40,6 +43,11 @@ class NumberPlan:
         context = Context(correct=found.correct, original=original, ported=ported, ported_network=has_it)
         return Planned(context, found.type, home.country)
 
+    def place(self, number: str) -> Network | None:
+        """Return the network by whose prefix a number begins, whatever it is; ``None`` if nobody has it."""
+        home = self._networks.original(number)
+        return network_of(home) if home.calling_code else None
+
     def complete(self, network: Network) -> Network:
         """Return a network with what is known here of the one with its code, where it says nothing itself."""
         if not network.mccmnc or (network.name and network.country_code):
@@ -54,11 +62,14 @@ class Unlisted:
     """A back end of lookups that knows of a number which is not among the ported ones that it never was."""
 
     knows = frozenset({Fields.PORTABILITY})
-    local = True
 
     async def ask(self, number: str) -> Context:
         """Say so: whoever is asked about a number that is among them has not looked there."""
-        return Context(ported=False)
+        return NEVER_PORTED
+
+    async def ask_all(self, numbers: Sequence[str]) -> Mapping[str, Context]:
+        """Say so of many."""
+        return dict.fromkeys(numbers, NEVER_PORTED)
 
 
 @lru_cache(16_384)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
@@ -42,10 +42,11 @@ class SubscriberTable:
     """A back end of lookups that reads one table."""
 
     knows = frozenset({Fields.SUBSCRIPTION, Fields.PRESENCE})
-    local = True
 
     def __init__(self, options: TableOptions, tables: SubscriberTables, clock: IReactorTime) -> None:
-        self._options = options
+        self._name = options.table
+        self._tables = tables
+        self._missing = Context(error=UNKNOWN_SUBSCRIBER) if options.complete else Context()
         self._readings: Readings[Subscriber] = Readings(
             clock, lambda numbers: tables.find(options.table, numbers)
         )
@@ -53,12 +54,22 @@ class SubscriberTable:
     async def ask(self, number: str) -> Context:
         """Return what the table has of a number."""
         try:
-            found = await self._readings.get(number)
+            return self._context(await self._readings.get(number))
         except (StoreUnavailable, Crowded) as problem:
             raise NoAnswer(str(problem)) from problem
+
+    async def ask_all(self, numbers: Sequence[str]) -> Mapping[str, Context]:
+        """Return what the table has of numbers."""
+        try:
+            found = await self._tables.find(self._name, numbers)
+        except StoreUnavailable as problem:
+            raise NoAnswer(str(problem)) from problem
+        return {number: self._context(found.get(number)) for number in numbers}
+
+    def _context(self, found: Subscriber | None) -> Context:
         if found is None:
-            return Context(error=UNKNOWN_SUBSCRIBER) if self._options.complete else Context()
-        return Context(error=found.error, imsi=found.imsi or None, serving_msc=found.msc or None)
+            return self._missing
+        return Context(found.error, imsi=found.imsi or None, serving_msc=found.msc or None)
 
 
 def lines_of(lines: Iterable[str]) -> Iterator[Line]:

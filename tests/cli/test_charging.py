@@ -105,7 +105,8 @@ def test_prices_are_added_set_found_listed_and_removed(stack: Stack, smsd: Comma
         "A segment to +38514567890 (HR) costs acme 0.06 EUR.\nIt is the price of every account for HR.\n"
     )
     assert said(smsd, "price", "find", "acme", "41793026727") == (
-        "A segment to 41793026727 (CH, 22801) costs acme 0.01 EUR.\nNo price is for that: it is the route's.\n"
+        "A segment to 41793026727 (CH, 22801) costs acme 0.01 EUR.\n"
+        "No price is for that: it is the route's.\n"
     )
     exported = said(smsd, "price", "export")
     assert said(smsd, "price", "remove", "--country", "HR") == "The price is removed.\n"

@@ -72,10 +72,10 @@ class Rig:
 
     def find(self, number: str = NUMBER, package: str = "roaming", *, refresh: bool = False) -> Found:
         question = Question(1, number, package, refresh)
-        known = self.core.lookup.known(question)
-        if known is not None:
-            return known
-        finding = Deferred.fromCoroutine(self.core.lookup.find(question))
+        search = self.core.lookup.search(question)
+        if not search.asked:
+            return self.core.lookup.found(search)
+        finding = Deferred.fromCoroutine(self.core.lookup.ask(search))
         self.settle()
         return result(finding)
 
