@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest_twisted
 
 from smsd.numbering.context import Context, Network
 from smsd.store import lookups
@@ -46,7 +45,6 @@ async def ask(engine: Engine, *asked: Lookup) -> None:
     await engine.write(Call(ASKED, [lookups._asked_row(one) for one in asked]))
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_lookup_comes_back_as_it_was(engine: Engine) -> None:
     pending = {"found": None, "state": 0, "done_at": None, "report": 0, "notify_url": "http://x"}
     asked = [lookup(1), lookup(2, bulk_id="b", **pending)]
@@ -61,7 +59,6 @@ async def test_a_lookup_comes_back_as_it_was(engine: Engine) -> None:
     assert await rows.pending(0, 1, 9) == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_first_answer_stands(engine: Engine) -> None:
     await ask(engine, lookup(1, found=None, state=0, report=0))
     for found in (FOUND, Found(Context(27), "", 9)):
@@ -71,7 +68,6 @@ async def test_the_first_answer_stands(engine: Engine) -> None:
     assert (one.found, one.error, one.report, one.state) == (FOUND, 0, 1, 1)
 
 
-@pytest_twisted.ensureDeferred
 async def test_pages_of_the_log(engine: Engine) -> None:
     await ask(
         engine,
@@ -101,7 +97,6 @@ async def test_pages_of_the_log(engine: Engine) -> None:
     assert await ids(mnc="01") == [2]
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_done_with_is_removed_and_what_nobody_takes_is_given_up(engine: Engine) -> None:
     await ask(engine, lookup(1), lookup(2, report=0), lookup(3, state=0, report=0), lookup(4, report=0))
     rows = Lookups(engine)
@@ -112,7 +107,6 @@ async def test_what_is_done_with_is_removed_and_what_nobody_takes_is_given_up(en
     assert [one.id for one in await rows.pending(0, 9, 9)] == [3]
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_set_aside_is_owed_again_one_by_one_or_all(engine: Engine) -> None:
     await ask(engine, *(lookup(id, report=3) for id in (1, 2, 3)), lookup(4))
     rows = Lookups(engine)
@@ -123,7 +117,6 @@ async def test_what_is_set_aside_is_owed_again_one_by_one_or_all(engine: Engine)
     assert len(await rows.owed(1, 9)) == 4
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_known_of_a_number(engine: Engine) -> None:
     known = LookupKnown(engine)
     first = Known("hlr", NOON, Context(0, serving_msc="38591016"))
@@ -144,7 +137,6 @@ async def test_what_is_known_of_a_number(engine: Engine) -> None:
     assert await known.forget(None) == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_table_of_subscribers_is_replaced_without_a_gap(engine: Engine) -> None:
     tables = SubscriberTables(engine)
     id, version = await tables.begin("own")
