@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from smsd.numbering.context import Context, Network
 from smsd.store import lookups
 from smsd.store.engine import Call, Engine
