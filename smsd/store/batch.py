@@ -218,7 +218,6 @@ class Batch:
         charges += [
             (credit.UNANSWERED, id, account_id, 0, 1, hour)
             for id, account_id in self.changes[NOT_CHARGED].values()
-            if id not in self.changes[GIVEN_BACK]
         ]
         return charges
 

@@ -171,6 +171,9 @@ def test_only_so_many_wait_for_answers(rig: Rig) -> None:
             rig.node.turn()
     with pytest.raises(Overloaded):
         rig.submit()
+    rig.back_end.waiting[0].callback(Context(0))
+    rig.node.turn()
+    assert rig.submit()
     assert rig.core.enquiries.submit(account(2, lookups="roaming"), NUMBER, rig)
 
 
