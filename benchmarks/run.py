@@ -20,6 +20,8 @@ from benchmarks.stress import backlog, refusals
 HEADS: Row = ("measured", "per second", "latency p50 / p99, ms", "CPU of smsd, µs each")
 BINDS = ((1, 10), (1, 100), (4, 10), (4, 100))
 IDLE_BINDS = 1000
+SUBSCRIBERS = 1_000_000
+"""Lines of the table that lookups read."""
 SUBMITS = 2_000
 """submit_sm a second of one account while another gets its receipts."""
 
@@ -193,6 +195,40 @@ def pushing(kind: str, scale: float) -> Iterator[Row]:
         yield ("  their messages, accepted meanwhile", f"{sent['accepted_per_s']:,.0f}", latency(sent), "")
 
 
+def lookups(kind: str, scale: float) -> Iterator[Row]:
+    """Measure lookups over SMPP and HTTP, first by the number plan alone, then by a table of subscribers."""
+    questions, requests = int(40_000 * scale), int(100 * scale)
+    with node(kind) as one:
+        one.http_load("--connections", 1, "--count", 1, "--start", 999_999)  # Its password is known then.
+        for source in ("number plan", f"table of {SUBSCRIBERS:,} subscribers"):
+            if source != "number plan":
+                one.command("lookup", "table", "import", "own", str(_subscribers(one.folder)))
+                one.command("lookup", "backend", "add", "own", "subscribers", "table=own")
+                one.command("lookup", "rule", "add", "own")
+                time.sleep(1)
+            words = ("--system-type", "HLR", "--receipts", "--wait-receipts", 120, "--binds", 4)
+            answer = one.load(*words, "--window", 100, "--count", questions)
+            if answer["receipts_missing"]:
+                raise SystemExit(f"{answer['receipts_missing']} answers are missing.")
+            what = f"lookups over SMPP, by the {source}, 4 × 100"
+            yield (what, f"{answer['receipts_per_s']:,.0f}", latency(answer), cpu(answer, answer["receipts"]))
+            at = ("--path", "/number/1/query", "--connections", 4, "--destinations", 1000)
+            answer = one.http_load(*at, "--count", requests)
+            numbers = answer["requests_per_s"] * 1000
+            what = f"numbers looked up over HTTP, by the {source}, 1000 to a request"
+            yield (what, f"{numbers:,.0f}", latency(answer), cpu(answer, answer["answers"] * 1000))
+
+
+def _subscribers(folder: Path) -> Path:
+    """Write the table of subscribers in which all numbers are that are asked about."""
+    file = folder / "subscribers.csv"
+    with file.open("w") as out:
+        out.write("number,imsi,msc,state\n")
+        for number in range(SUBSCRIBERS):
+            out.write(f"38591{number:07d},21910{number:010d},38591016,active\n")
+    return file
+
+
 def idle(kind: str, scale: float) -> Iterator[Row]:
     """Measure what an idle bind costs."""
     with node(kind) as one:
@@ -212,6 +248,7 @@ PARTS = {
     "web": web,
     "links": links,
     "pushing": pushing,
+    "lookups": lookups,
     "idle": idle,
     "refusals": refusals,
     "backlog": backlog,

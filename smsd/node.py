@@ -25,6 +25,7 @@ from smsd.certificate import self_signed
 from smsd.channels.options import InvalidOptions, read_options
 from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
+from smsd.hlr.registry import LookupConnections
 from smsd.http_api.app import HttpApi
 from smsd.http_api.push_client import PushClient
 from smsd.http_api.redirects import site as links_site
@@ -226,11 +227,13 @@ class Node(InOrder):
             PushClient(self.core.accounts, self.reactor, push.timeout, push.connections, push.private),
             Pace(push.connections, push.rate, push.batch),
         )
-        for user in (channels, listener):
+        connections = LookupConnections(core.back_ends, self.reactor)
+        for user in (channels, listener, connections):
             self.core.settings.use(user.apply)
         self.addService(self._passwords)
         self.addService(Storage(self))
         self.addService(channels)
+        self.addService(connections)
         self.addService(Sessions(listener))
         bounds = HttpLimits(config.http.body, **msgspec.structs.asdict(config.http.limits))
         web = site(api, bounds, self.reactor)
@@ -299,6 +302,7 @@ class Node(InOrder):
         self.core.bulk_changes.setServiceParent(self)
         self.core.failover.setServiceParent(self)
         self.core.approvals.setServiceParent(self)
+        self.core.enquiries.setServiceParent(self)
         self.log.info("smsd is ready. {listeners}", listeners=_listeners(self.config))
         local = [one for one in self.config.http.listen if one.startswith("tcp:") and LOOPBACK in one]
         if DEMO in self.config.first_start.accounts and local:

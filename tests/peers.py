@@ -25,6 +25,7 @@ from twisted.test.iosim import connect as iosim_connect
 from zope.interface import implementer
 
 from smsd.channels.registry import Channels
+from smsd.hlr.registry import LookupConnections
 from smsd.http_api.app import HttpApi
 from smsd.http_api.push_client import PushClient
 from smsd.services.administration import Administration
@@ -538,9 +539,10 @@ class Services:
         self.administration = Administration(engine)
         self.listener = Listener(core, "smsd", limits or Limits())
         self.channels = Channels(core.dispatch, core.inbox, core.channel_states, reactor, session.Limits())
+        self.lookup_connections = LookupConnections(core.back_ends, reactor)
         self.sessions = Sessions(self.listener)
         self.api = HttpApi(core)
-        for user in (self.channels, self.listener):
+        for user in (self.channels, self.listener, self.lookup_connections):
             core.settings.use(user.apply)
         core.pushing.use(PushClient(core.accounts, reactor, 20.0, 16, private), pace or Pace())
 
@@ -550,6 +552,7 @@ class Services:
         for service in (
             self.sessions,
             self.channels,
+            self.lookup_connections,
             core.channel_states,
             core.deadlines,
             core.pushing,

@@ -13,10 +13,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("smsd.node",),
     ("smsd.cli",),
     ("smsd.config", "smsd.certificate", "smsd.ports"),
-    ("smsd.smpp_server", "smsd.http_api", "smsd.channels"),
+    ("smsd.smpp_server", "smsd.http_api", "smsd.channels", "smsd.hlr"),
     ("smsd.services",),
     ("smsd.store",),
-    ("smsd.session_protocol", "smsd.peer"),
+    ("smsd.session_protocol", "smsd.dialling", "smsd.web_client", "smsd.peer"),
     ("smsd.sms", "smsd.numbering", "smsd.smpp"),
 )
 """The layers of the design, from the top down: imports point down, or within one place."""
@@ -110,7 +110,15 @@ def test_importing_the_smpp_session_does_not_import_twisted() -> None:
 
 
 def test_what_stands_on_the_store_knows_no_sql() -> None:
-    above = ("smsd.services", "smsd.smpp_server", "smsd.http_api", "smsd.channels", "smsd.cli", "smsd.node")
+    above = (
+        "smsd.services",
+        "smsd.smpp_server",
+        "smsd.http_api",
+        "smsd.channels",
+        "smsd.hlr",
+        "smsd.cli",
+        "smsd.node",
+    )
     sql = ("sqlite3", "psycopg2", "txpostgres", "smsd.store.engine.Call", "smsd.store.engine.Query")
     assert breaches_of(above, *sql) == []
 
@@ -146,9 +154,15 @@ def test_ports_and_peers_know_nothing_of_what_is_served() -> None:
     assert [name for name in found if "imports smsd.ports" not in name] == []
 
 
-def test_channels_know_no_clients() -> None:
+def test_channels_and_back_ends_know_no_clients() -> None:
     clients = ("smsd.services.accounts", "smsd.services.submission", "smsd.smpp_server", "smsd.http_api")
-    assert breaches_of(("smsd.channels",), *clients) == []
+    assert breaches_of(("smsd.channels", "smsd.hlr"), *clients) == []
+
+
+def test_what_others_answer_about_numbers_is_read_without_input_or_output() -> None:
+    readers = ("ctrl", "http_answers", "naptr", "number_context", "untrusted")
+    banned = ("twisted", "treq", "socket")
+    assert breaches_of(tuple(f"smsd.hlr.{reader}" for reader in readers), *banned) == []
 
 
 def test_nobody_but_the_engines_and_what_opens_them_knows_which_engine_runs() -> None:

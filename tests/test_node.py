@@ -40,14 +40,15 @@ def test_a_service_is_built_and_nothing_is_opened(tmp_path: Path) -> None:
     text += 'links = {url = "https://s.test/", listen = ["haproxy:tcp:8081"]}\n'
     node = makeService(options(tmp_path, text), reactor)
     assert isinstance(node, Node)
-    assert [type(service).__name__ for service in node.services][:5] == [
+    assert [type(service).__name__ for service in node.services][:6] == [
         "PasswordThreads",
         "Storage",
         "Channels",
+        "LookupConnections",
         "Sessions",
         "Serving",
     ]
-    assert len(node.services) == 10
+    assert len(node.services) == 11
     assert node.core.links.can_shorten
     assert reactor.tcpServers == reactor.sslServers == []
     assert sorted(file.name for file in (tmp_path / "var").iterdir()) == [

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from smsd.channels.dialect import Refusal
 from smsd.channels.receiving import TooLong, original
 from smsd.channels.translation import outcome, submit_pdu
+from smsd.dialling import Pauses
 from smsd.services.inbox import Unowned
 from smsd.services.statuses import DELIVERED_TO_OPERATOR, NO_ERROR
 from smsd.services.tracking import Outcome
@@ -36,7 +37,7 @@ from smsd.store.journal import Overloaded
 from smsd.store.messages import Message
 
 if TYPE_CHECKING:
-    from smsd.channels.smpp import Pauses, SmppChannel
+    from smsd.channels.smpp import SmppChannel
 
 THROTTLED = (status.ESME_RTHROTTLED, status.ESME_RMSGQFUL)
 """What an operator says when it is sent too much: the whole channel waits, in order, and tries again."""

@@ -4,53 +4,28 @@ from __future__ import annotations
 
 from collections import deque
 
-from twisted.application.internet import ClientService, backoffPolicy
+from twisted.application.internet import ClientService
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IProtocol,
-    IProtocolFactory,
-    IReactorTime,
-    IStreamClientEndpoint,
-)
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from smsd.channels.link import LATEST_REFERENCE, BindRefused, Link
 from smsd.channels.operator_ids import OperatorIds
 from smsd.channels.options import SmppOptions
+from smsd.dialling import Dialling, Pauses
 from smsd.services.channel_states import ChannelStates
 from smsd.services.dispatch import Outbox
 from smsd.services.inbox import Inbox
 from smsd.smpp.pdu import Bind, BindReceiver, BindTransceiver, BindTransmitter
 from smsd.smpp.session import Limits
 
-FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
-"""Seconds until the first and between later attempts to connect."""
 FIRST_REST, LAST_REST = 0.5, 30.0
 """Seconds for which a throttled channel sends nothing: doubled while the operator goes on saying so."""
 BURST = 0.1
 """Seconds' worth of a channel's rate that may go out at once after a pause."""
-
-
-class Pauses:
-    """The pauses between attempts to bind, which grow until one succeeds.
-
-    ClientService itself would begin anew with every connection, bound or not.
-    """
-
-    def __init__(self) -> None:
-        self.attempts = 0
-        self._policy = backoffPolicy(FIRST_PAUSE, LAST_PAUSE)
-
-    def __call__(self, attempts: int) -> float:
-        """Return the seconds to wait before another attempt."""
-        self.attempts += 1
-        return self._policy(self.attempts)
 
 
 class SmppChannel(Service):
@@ -233,23 +208,5 @@ class SmppChannel(Service):
         pauses = Pauses()
         factory = Factory.forProtocol(lambda: Link(self, bind, pauses))
         factory.noisy = False
-        return ClientService(_Dialling(self, endpoint), factory, retryPolicy=pauses, clock=self.clock)
-
-
-@implementer(IStreamClientEndpoint)
-class _Dialling:
-    """A channel's endpoint, which says by the channel's name why it can't connect."""
-
-    def __init__(self, channel: SmppChannel, endpoint: IStreamClientEndpoint) -> None:
-        self._channel = channel
-        self._endpoint = endpoint
-
-    def __repr__(self) -> str:
-        return f"channel {self._channel.name}"
-
-    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        return self._endpoint.connect(factory).addErrback(self._failed)
-
-    def _failed(self, failure: Failure) -> Failure:
-        self._channel.unreachable(failure.getErrorMessage())
-        return failure
+        dialling = Dialling(f"channel {self.name}", endpoint, self.unreachable)
+        return ClientService(dialling, factory, retryPolicy=pauses, clock=self.clock)

@@ -47,6 +47,11 @@ def _settings(command: F) -> F:
             click.option("--country", help="Calling code of its national numbers, such as 385 (new: none)."),
             click.option("--currency", help="ISO 4217 code of its prices (new: EUR)."),
             click.option(
+                "--lookups",
+                help="Package of number lookups: cleaning, portability, roaming (new) or none.",
+            ),
+            click.option("--lookup-price", help="Of a number that is looked up (new: 0)."),
+            click.option(
                 "--package-until",
                 metavar="DATE",
                 help="The last day (UTC) of its package, or a time; none (new): it has no end.",

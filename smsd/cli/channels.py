@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from time import time
 from typing import Any
@@ -11,14 +10,13 @@ import click
 import msgspec
 
 from smsd.channels.options import KINDS, InvalidOptions, invalid_options, read_options
+from smsd.cli.options import NoOption, changed, shown
 from smsd.cli.work import changes_of, run, table
 from smsd.services.administration import Administration
 from smsd.services.channel_states import STALE
 from smsd.services.routing import DRAINING, NORMAL, SUSPENDED
 from smsd.store.channel_states import ChannelState
 from smsd.store.settings import Channel
-
-SECRET = "password"
 
 
 @click.group()
@@ -43,7 +41,7 @@ def channel_list(config: str | None) -> None:
                     state_of(one, states.get(one.id), time()),
                     waiting.get(one.id, 0),
                     one.alphabets.replace(" ", ","),
-                    _shown(one.options),
+                    shown(one.options),
                 )
                 for one in rows.channels
             ),
@@ -106,7 +104,7 @@ def channel_add(
 
     async def work(administration: Administration) -> None:
         columns = {} if alphabets is None else {"alphabets": alphabets}
-        await administration.add_channel(name, kind, _json(kind, {}, options), **columns)
+        await administration.add_channel(name, kind, _json(kind, "{}", options), **columns)
         click.echo(f"Channel {name} is added.")
 
     run(config, work)
@@ -125,7 +123,7 @@ def channel_set(config: str | None, /, name: str, options: tuple[str, ...], **gi
     async def work(administration: Administration) -> None:
         if options:
             row = await administration.channel(name)
-            columns["options"] = _json(row.kind, json.loads(row.options), options)
+            columns["options"] = _json(row.kind, row.options, options)
         await administration.change_channel(name, **columns)
         click.echo(f"Channel {name} is changed.")
 
@@ -145,32 +143,17 @@ def channel_remove(config: str | None, name: str) -> None:
     run(config, work)
 
 
-def _shown(options: str) -> str:
-    """Return a channel's options as NAME=VALUE, without its password."""
-    given = json.loads(options)
-    return " ".join(f"{name}={'…' if name == SECRET else value}" for name, value in given.items())
-
-
-def _json(kind: str, options: dict[str, Any], changes: tuple[str, ...]) -> str:
+def _json(kind: str, options: str, changes: tuple[str, ...]) -> str:
     """Return a channel's options with NAME=VALUE changes as JSON.
 
     Raises:
         InvalidOptions: naming the one that won't do.
     """
-    changed = dict(options)
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not equals:
-            raise InvalidOptions(f"Expected NAME=VALUE, got {change!r}.")
-        changed[name] = value
-        if not value:
-            del changed[name]
-    # Numbers come as text here: converted leniently, they are stored as what they are.
     try:
-        typed = msgspec.convert(changed, KINDS[kind], strict=False)
+        text = changed(KINDS[kind], options, changes)
+    except NoOption as error:
+        raise InvalidOptions(str(error)) from error
     except msgspec.ValidationError as error:
         raise invalid_options(kind, error) from error
-    given = {name: value for name, value in msgspec.to_builtins(typed).items() if name in changed}
-    text = json.dumps(given)
     read_options(kind, text)
     return text

@@ -10,6 +10,7 @@ from smsd.cli.bulks import bulk
 from smsd.cli.channels import channel
 from smsd.cli.credit import audit, credit, ledger
 from smsd.cli.lists import list_
+from smsd.cli.lookups import lookup
 from smsd.cli.networks import network
 from smsd.cli.numbers import number
 from smsd.cli.ported import ported
@@ -41,6 +42,7 @@ for group in (
     price,
     list_,
     approval,
+    lookup,
     bulk,
     receipt,
     received,

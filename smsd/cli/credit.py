@@ -22,6 +22,8 @@ WHAT = {
     Entry.CREDIT: "credit",
     Entry.LIMIT: "limit",
     Entry.OPENING: "opening",
+    Entry.LOOKUPS: "lookups",
+    Entry.LOOKUP_REFUNDS: "refunds of lookups",
 }
 """How the entries of a ledger are shown."""
 EVER = float(2**53)

@@ -13,6 +13,7 @@ from twisted.internet.task import react
 
 from smsd.channels.options import InvalidOptions
 from smsd.config import ConfigError, find, load
+from smsd.hlr.options import InvalidOptions as InvalidBackEndOptions
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.store.engine import Engine, SchemaTooNew, StoreRefused, StoreUnavailable
@@ -47,6 +48,7 @@ def run_on(option: str | None, work: Callable[[Engine, IReactorTime], Awaitable[
         except (
             ConfigError,
             InvalidOptions,
+            InvalidBackEndOptions,
             SettingError,
             SchemaTooNew,
             StoreRefused,

@@ -268,6 +268,89 @@ class AccountBalance(msgspec.Struct, frozen=True):
     currency: str
 
 
+class NumberNetwork(msgspec.Struct, frozen=True):
+    """A network, as far as it is known."""
+
+    networkName: str | UnsetType
+    networkPrefix: str | UnsetType
+    countryName: str | UnsetType
+    countryPrefix: str | UnsetType
+
+
+class NumberContext(msgspec.Struct, frozen=True):
+    """What was found of a number: what is not known, or not in the account's package, is absent."""
+
+    to: str
+    mccMnc: str | UnsetType
+    imsi: str | UnsetType
+    originalNetwork: NumberNetwork | UnsetType
+    ported: bool | UnsetType
+    portedNetwork: NumberNetwork | UnsetType
+    roaming: bool | UnsetType
+    roamingNetwork: NumberNetwork | UnsetType
+    servingMSC: str | UnsetType
+    numberType: str | UnsetType
+    status: Status
+    error: Error
+
+
+class NumberContexts(msgspec.Struct, frozen=True):
+    """The answer to ``POST /number/1/query``."""
+
+    bulkId: str | UnsetType
+    results: list[NumberContext]
+
+
+class PushedContext(NumberContext, frozen=True):
+    """What was found of a number, with the id that the request was answered with."""
+
+    messageId: str
+
+
+class PushedContexts(msgspec.Struct, frozen=True):
+    """What is sent to the ``notifyUrl`` of a lookup."""
+
+    bulkId: str | UnsetType
+    results: list[PushedContext]
+
+
+class AskedNumber(msgspec.Struct, frozen=True):
+    """That a number is being looked up."""
+
+    to: str
+    status: Status
+    messageId: str | UnsetType = UNSET
+
+
+class AskedNumbers(msgspec.Struct, frozen=True):
+    """The answer to ``POST /number/1/notify``."""
+
+    bulkId: str | UnsetType
+    results: list[AskedNumber]
+
+
+class LookupPrice(msgspec.Struct, frozen=True):
+    """What a lookup costs."""
+
+    pricePerLookup: Decimal
+    currency: str
+
+
+class LoggedContext(PushedContext, frozen=True, kw_only=True):
+    """A lookup in the log."""
+
+    bulkId: str | UnsetType
+    sentAt: str
+    doneAt: str
+    price: LookupPrice
+
+
+class LoggedContexts(msgspec.Struct, frozen=True):
+    """The answer to ``GET /number/1/logs``."""
+
+    results: list[LoggedContext]
+
+
 class ServiceException(msgspec.Struct, frozen=True):
     """What is wrong with a request."""
 
@@ -303,6 +386,10 @@ XML_ROOTS: dict[type[msgspec.Struct], str] = {
     BulkStatus: "BulkStatusResponse",
     ListedBulks: "BulksResponse",
     AccountBalance: "AccountBalance",
+    NumberContexts: "NCResponse",
+    PushedContexts: "NCResponse",
+    AskedNumbers: "NCResponseAsync",
+    LoggedContexts: "NCLogsResponse",
     ErrorAnswer: "response",
 }
 """The element around each answer in XML."""

@@ -20,6 +20,7 @@ from smsd.http_api.errors import ApiError, general, known, not_acceptable, not_a
 from smsd.http_api.formats import FORMATS, JSON, Format, of_request
 from smsd.http_api.incoming import Incoming
 from smsd.http_api.logs import LogPages
+from smsd.http_api.lookups import NumberLookup
 from smsd.http_api.pages import ALLOWED, METHODS, Page, pages
 from smsd.http_api.previewing import Previewing
 from smsd.http_api.queries import Query
@@ -49,6 +50,7 @@ class HttpApi:
             **Counts(core).paths(),
             **BulkRequests(core).paths(),
             **Balance(core).paths(),
+            **NumberLookup(core).paths(),
         }
         for path, served in self.paths.items():
             self.app.route(path, endpoint=path)(self._serving(served))

@@ -11,6 +11,7 @@ import msgspec
 from smsd.http_api.answers import ErrorAnswer, RequestError, ServiceException
 from smsd.http_api.requests import expected
 from smsd.services.backlog import OverRate, QueueFull
+from smsd.services.enquiries import NotOffered
 from smsd.services.repetitions import OtherRequest
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
@@ -152,6 +153,8 @@ def known(problem: Exception) -> ApiError | None:
     """Return the error for an exception that is nobody's mistake in smsd."""
     if isinstance(problem, StoreUnavailable | Overloaded):
         return unavailable()
+    if isinstance(problem, NotOffered):
+        return forbidden("has no package of number lookups")
     if isinstance(problem, OverRate):
         return too_many(math.ceil(problem.seconds))
     if isinstance(problem, QueueFull):

@@ -61,7 +61,7 @@ class LogPages:
     async def messages(self, account: Account, query: Query, body: None) -> LogEntries:
         """Give the newest messages that the query finds."""
         since, until = query.date("sentSince"), query.date("sentUntil")
-        bulk_ids, ids = _several(query, "bulkId"), _several(query, "messageId")
+        bulk_ids, ids = several(query, "bulkId"), several(query, "messageId")
         if until is not None:
             end = milliseconds(until)
         else:
@@ -77,9 +77,9 @@ class LogPages:
             destination(to) or to if to else None,
             bulk_ids,
             ids,
-            _group(query.text("generalStatus")),
-            _digits(query, "mcc", "[0-9]{3}", "three digits"),
-            _digits(query, "mnc", "[0-9]{2,3}", "two or three digits"),
+            group(query.text("generalStatus")),
+            digits(query, "mcc", "[0-9]{3}", "three digits"),
+            digits(query, "mnc", "[0-9]{2,3}", "two or three digits"),
         )
         found = await self._logs.messages(search)
         return LogEntries([log_entry_of(logged, account.currency) for logged in found])
@@ -100,12 +100,12 @@ class LogPages:
         return ReceivedEntries([received_entry_of(one) for one in await self._logs.received(search)])
 
 
-def _several(query: Query, name: str) -> tuple[str, ...]:
+def several(query: Query, name: str) -> tuple[str, ...]:
     """Return the values of a parameter, which some clients give the name of a list."""
     return tuple((query.texts(name) + query.texts(f"{name}[]"))[:VALUES])
 
 
-def _group(name: str) -> int | None:
+def group(name: str) -> int | None:
     """Return the group of statuses with a name, ``None`` if none is given.
 
     Raises:
@@ -119,7 +119,12 @@ def _group(name: str) -> int | None:
     return GROUPS[wanted]
 
 
-def _digits(query: Query, name: str, pattern: str, expected: str) -> str:
+def digits(query: Query, name: str, pattern: str, expected: str) -> str:
+    """Return a parameter of digits, nothing if it is absent.
+
+    Raises:
+        ApiError: if it is none.
+    """
     value = query.text(name).strip()
     if value and not re.fullmatch(pattern, value):
         raise bad_request(f"[{name} : Expected {expected}.]")

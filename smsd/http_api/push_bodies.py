@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
-from smsd.http_api.answers import Clicks, Inbox, PushedReports, Report
+from smsd.http_api.answers import Clicks, Inbox, PushedContexts, PushedReports, Report
 from smsd.http_api.endpoints import Pushed
 from smsd.http_api.formats import JSON, XML
-from smsd.http_api.translation import click_of, inbox_message_of, intermediate_report_of, report_of
+from smsd.http_api.translation import (
+    click_of,
+    inbox_message_of,
+    intermediate_report_of,
+    pushed_context_of,
+    report_of,
+)
 from smsd.services.push_urls import expanded
 from smsd.store.links import Click
+from smsd.store.lookups import Lookup
 from smsd.store.messages import Message
 from smsd.store.pushes import Form, Kind, Push
 from smsd.store.received import Received
@@ -25,6 +33,7 @@ PUSHED = (
         PushedReports,
     ),
     Pushed("clicks", "Clicks of persons on links of messages that have a `notifyUrl`, likewise.", Clicks),
+    Pushed("lookups", "What was found of numbers that were looked up with a `notifyUrl`.", PushedContexts),
     Pushed("received", "Received messages, to a number's URL that has `output=json` or `output=xml`.", Inbox),
 )
 """What is sent that has a body of JSON or XML."""
@@ -60,6 +69,9 @@ def _body(pushes: Sequence[Push], currency: str) -> msgspec.Struct:
         return Inbox([inbox_message_of(push.item) for push in pushes if isinstance(push.item, Received)])
     if pushes[0].kind == Kind.CLICK:
         return Clicks([click_of(push.item) for push in pushes if isinstance(push.item, Click)])
+    if isinstance(pushes[0].item, Lookup):
+        answers = [push.item for push in pushes if isinstance(push.item, Lookup)]
+        return PushedContexts(answers[0].bulk_id or UNSET, [pushed_context_of(one) for one in answers])
     return PushedReports(
         [_report(push, push.item, currency) for push in pushes if isinstance(push.item, Message)]
     )

@@ -7,22 +7,22 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, DNSLookupError
-from twisted.internet.interfaces import IConsumer
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IResponse
 
 from smsd.http_api.push_bodies import Outgoing, outgoing
-from smsd.http_api.push_connections import Connections, Endpoints
-from smsd.http_api.push_failures import cause, not_pushed, reason_of
+from smsd.http_api.push_failures import not_pushed
 from smsd.services.accounts import Accounts
 from smsd.services.push_requests import NotPushed, Reach
 from smsd.store.pushes import Push
+from smsd.web_client.connections import Connections, Endpoints
+from smsd.web_client.failures import cause, reason_of
+from smsd.web_client.requests import Body, PlainAnswers
 
 REDIRECTS = 3
 """How many redirections are followed."""
@@ -30,53 +30,6 @@ REPEATED = frozenset({307, 308})
 """Redirections that repeat a request as it is (RFC 9110, 15.4.8 and 15.4.9): the only ones followed."""
 ANSWER = 65_536
 """Octets of an answer that are read, to use the connection again; what a client says there means nothing."""
-
-
-@implementer(IAgent)
-class _PlainAnswers:
-    """Leaves answers as they come: nothing is unpacked that nobody reads."""
-
-    def __init__(self, agent: IAgent) -> None:
-        self._agent = agent
-
-    def request(
-        self,
-        method: bytes,
-        uri: bytes,
-        headers: Headers | None = None,
-        bodyProducer: IBodyProducer | None = None,
-    ) -> Deferred[IResponse]:
-        headers = Headers() if headers is None else headers.copy()
-        headers.removeHeader(b"accept-encoding")
-        made: Deferred[IResponse] = self._agent.request(method, uri, headers, bodyProducer)
-        return made.addCallback(_not_encoded)
-
-
-def _not_encoded(response: IResponse) -> IResponse:
-    response.headers.removeHeader(b"content-encoding")
-    return response
-
-
-@implementer(IBodyProducer)
-class _Body:
-    """A request's body, written at once: it is in memory and small."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self.length = len(octets)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        consumer.write(self._octets)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """Do nothing: all is written."""
-
-    def resumeProducing(self) -> None:
-        """Do nothing: all is written."""
-
-    def stopProducing(self) -> None:
-        """Do nothing: all is written."""
 
 
 class PushClient:
@@ -94,7 +47,7 @@ class PushClient:
         self._timeout = timeout
         self._pool = Connections(reactor, connections)
         endpoints = Endpoints(reactor, private)
-        self._agent = _PlainAnswers(Agent.usingEndpointFactory(reactor, endpoints, self._pool))
+        self._agent = PlainAnswers(Agent.usingEndpointFactory(reactor, endpoints, self._pool))
 
     async def send(self, pushes: Sequence[Push]) -> None:
         """Send pushes in one request; raises ``NotPushed`` if the URL has not taken them."""
@@ -146,7 +99,7 @@ class PushClient:
             request.method,
             url,
             headers=Headers({name: [value] for name, value in request.headers.items()}),
-            data=_Body(request.body) if request.body is not None else None,
+            data=Body(request.body) if request.body is not None else None,
             auth=authorization,
             allow_redirects=False,
             unbuffered=True,

@@ -262,3 +262,20 @@ class PreviewRequest(msgspec.Struct, frozen=True):
     transliteration: Annotated[str, Meta(pattern=f"^({TRANSLITERATIONS})$")] | None = None
     tracking: Tracking | None = None
     """With ``URL``, the text has short links."""
+
+
+class NumberQuery(msgspec.Struct, frozen=True):
+    """The body of ``POST /number/1/query``."""
+
+    to: str | list[str] = ""
+
+    def numbers(self) -> list[str]:
+        """Return the numbers; a request without any has one that is empty."""
+        return [self.to] if isinstance(self.to, str) else self.to or [""]
+
+
+class NumberNotify(NumberQuery, frozen=True, kw_only=True):
+    """The body of ``POST /number/1/notify``."""
+
+    notifyUrl: Url
+    notifyContentType: Annotated[str, Meta(pattern=f"^({CONTENT_TYPES})$")] = "application/json"

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from smsd.http_api.answers import (
     Click,
     Error,
     InboxMessage,
     LogEntry,
+    LoggedContext,
+    LookupPrice,
+    NumberContext,
+    NumberNetwork,
     Price,
+    PushedContext,
     Rate,
     ReceivedEntry,
     Report,
     Status,
 )
 from smsd.http_api.dates import write_date
+from smsd.numbering.context import Context, Network
 from smsd.services.charging import charged_price
 from smsd.services.logs import shown_status
 from smsd.services.originals import text as said
-from smsd.services.statuses import GSM_ERRORS, PENDING_WAITING_DELIVERY, STATUSES
+from smsd.services.statuses import GSM_ERRORS, NO_ERROR, PENDING_WAITING_DELIVERY, STATUSES
 from smsd.sms.coding import decode
 from smsd.store.links import Click as StoredClick
 from smsd.store.links import Rate as StoredRate
 from smsd.store.logs import Logged
+from smsd.store.lookups import Lookup
 from smsd.store.messages import Message
 from smsd.store.received import Received
 
@@ -159,3 +170,63 @@ def rate_of(rate: StoredRate) -> Rate:
 def shown_id(message: Message) -> str:
     """Return the id by which its owner knows a message: one of its own, or smsd's."""
     return message.client_id or str(message.id)
+
+
+def number_context_of(lookup: Lookup) -> NumberContext:
+    """Return what was found of a number as the API gives it."""
+    return NumberContext(**_context_fields(lookup))
+
+
+def pushed_context_of(lookup: Lookup) -> PushedContext:
+    """Return what was found of a number as it is pushed."""
+    return PushedContext(**_context_fields(lookup), messageId=str(lookup.id))
+
+
+def logged_context_of(lookup: Lookup, currency: str) -> LoggedContext:
+    """Return a lookup as the log gives it."""
+    return LoggedContext(
+        **_context_fields(lookup),
+        messageId=str(lookup.id),
+        bulkId=lookup.bulk_id or UNSET,
+        sentAt=write_date(lookup.asked_at),
+        doneAt=write_date(lookup.done_at or lookup.asked_at),
+        price=LookupPrice(Decimal(lookup.price), currency),
+    )
+
+
+def refused_context_of(to: str, status: int) -> NumberContext:
+    """Return the answer about what was not looked up."""
+    absent: dict[str, Any] = dict.fromkeys(NumberContext.__struct_fields__, UNSET)
+    known = {"to": to, "status": STATUS_ANSWERS[status], "error": ERROR_ANSWERS[NO_ERROR]}
+    return NumberContext(**(absent | known))
+
+
+def _context_fields(lookup: Lookup) -> dict[str, Any]:
+    found = lookup.found
+    context = found.context if found is not None else Context()
+    return {
+        "to": lookup.number,
+        "mccMnc": lookup.network or UNSET,
+        "imsi": context.imsi or UNSET,
+        "originalNetwork": _number_network(context.original),
+        "ported": UNSET if context.ported is None else context.ported,
+        "portedNetwork": _number_network(context.ported_network),
+        "roaming": UNSET if context.roaming is None else context.roaming,
+        "roamingNetwork": _number_network(context.roaming_network),
+        "servingMSC": context.serving_msc or UNSET,
+        "numberType": (found.type if found is not None else "") or UNSET,
+        "status": STATUS_ANSWERS[lookup.status],
+        "error": ERROR_ANSWERS[lookup.error],
+    }
+
+
+@lru_cache(4096)
+def _number_network(network: Network | None) -> NumberNetwork | UnsetType:
+    if network is None:
+        return UNSET
+    return NumberNetwork(
+        network.name or UNSET,
+        network.prefix or UNSET,
+        network.country_name or UNSET,
+        network.country_prefix or UNSET,
+    )

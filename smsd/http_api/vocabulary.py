@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from smsd.http_api.translation import ERROR_ANSWERS, STATUS_ANSWERS
-from smsd.services.statuses import DELIVERED_TO_HANDSET, MESSAGE_ACCEPTED
+from smsd.services.statuses import DELIVERED_TO_HANDSET, MESSAGE_ACCEPTED, PENDING_ENROUTE
 
 NO_ERROR = 0
 
@@ -204,6 +204,67 @@ TERMS = {
     "configuration": Term("What this preview was made with; empty for the text as it is."),
     "Configuration.transliteration": Term("The transliteration, if one was used.", None),
     "ConfiguredLanguage.lockingShift": Term("Whether the locking shift table was used.", True),
+    # Number lookup.
+    "NumberQuery.to": Term("The numbers: one, or a list of at most 1000.", ["385911234567"]),
+    "NumberNotify.to": Term("The numbers: one, or a list of at most 1000.", ["385911234567"]),
+    "NumberNotify.notifyUrl": Term(
+        "An `http` or `https` URL to which what is found is sent, by `POST`.",
+        "https://client.example/lookups",
+    ),
+    "NumberContexts.bulkId": Term("The id of the request; there if it has more than one number.", None),
+    "PushedContexts.bulkId": Term("The id of the request; there if it had more than one number.", None),
+    "AskedNumbers.bulkId": Term("The id of the request; there if it has more than one number.", None),
+    "LoggedContext.bulkId": Term("The id of the request; there if it had more than one number.", None),
+    "NumberContexts.results": Term("What was found of each number, in the order of the request."),
+    "AskedNumbers.results": Term("What becomes of each number, in the order of the request."),
+    "NumberContext.to": Term(
+        "The number's digits, or what the request said if that is none.", "385911234567"
+    ),
+    "PushedContext.to": Term("The number's digits.", "385911234567"),
+    "LoggedContext.to": Term("The number's digits.", "385911234567"),
+    "AskedNumber.to": Term("The number's digits, or what the request said if that is none.", "385911234567"),
+    "LoggedContext.messageId": Term("The lookup's id.", "912467008199589889"),
+    "AskedNumber.messageId": Term(
+        "The lookup's id, which comes with what is found. What is not looked up has none.",
+        "912467008199589889",
+    ),
+    "mccMnc": Term("MCC and MNC of the network that has the number.", "21910"),
+    "imsi": Term("The IMSI of its subscription.", "219101100935850"),
+    "originalNetwork": Term("The network that the number was given out by."),
+    "ported": Term("Whether another network has the number now.", False),
+    "portedNetwork": Term("The network that has it, if it was ported.", None),
+    "roaming": Term("Whether its phone is abroad.", False),
+    "roamingNetwork": Term("The network on which its phone is, if that is abroad.", None),
+    "servingMSC": Term("The address of the MSC that serves it.", "38591016"),
+    "numberType": Term("What kind of number it is, by its country's number plan.", "MOBILE"),
+    "networkName": Term("What people call the network.", "A1"),
+    "countryName": Term("Its country.", "Croatia"),
+    "NumberNetwork.countryPrefix": Term("The country's calling code.", "385"),
+    "NumberNetwork.networkPrefix": Term("What follows in its numbers.", "91"),
+    "NumberContext.status": Term(
+        "Whether the number can be reached.", msgspec.to_builtins(STATUS_ANSWERS[DELIVERED_TO_HANDSET])
+    ),
+    "PushedContext.status": Term(
+        "Whether the number can be reached.", msgspec.to_builtins(STATUS_ANSWERS[DELIVERED_TO_HANDSET])
+    ),
+    "LoggedContext.status": Term(
+        "Whether the number can be reached.", msgspec.to_builtins(STATUS_ANSWERS[DELIVERED_TO_HANDSET])
+    ),
+    "AskedNumber.status": Term(
+        "What becomes of the question.", msgspec.to_builtins(STATUS_ANSWERS[PENDING_ENROUTE])
+    ),
+    "NumberContext.error": Term(
+        "The GSM error that says why not.", msgspec.to_builtins(ERROR_ANSWERS[NO_ERROR])
+    ),
+    "PushedContext.error": Term(
+        "The GSM error that says why not.", msgspec.to_builtins(ERROR_ANSWERS[NO_ERROR])
+    ),
+    "LoggedContext.error": Term(
+        "The GSM error that says why not.", msgspec.to_builtins(ERROR_ANSWERS[NO_ERROR])
+    ),
+    "LoggedContext.sentAt": Term("When it was asked.", "2026-11-22T22:18:08.560+0000"),
+    "LoggedContext.doneAt": Term("When it was answered.", "2026-11-22T22:18:08.576+0000"),
+    "pricePerLookup": Term("The price of the lookup, an exact decimal.", 0.01),
     # Errors.
     "requestError": Term("Stands around every error."),
     "serviceException": Term("What is wrong."),

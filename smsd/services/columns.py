@@ -13,6 +13,7 @@ from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS, REFUNDS
 from smsd.services.checks import ANY, WHICH, approval
 from smsd.services.currencies import CURRENCIES
+from smsd.services.fields import PACKAGES, ROAMING
 from smsd.services.numbers import DELIVERIES, PUSH, keyword_of
 from smsd.services.push_urls import METHODS, carries_text, checked
 from smsd.services.routing import ALPHABETS, MODES
@@ -22,6 +23,8 @@ from smsd.store.settings import Route, Value
 
 BINDS = ("transmitter", "receiver", "transceiver")
 """The kinds of bind that an account may be allowed."""
+NO_LOOKUPS = "none"
+"""Stands for no package of lookups."""
 NEW_ACCOUNT: dict[str, Value] = {
     "enabled": 1,
     "sessions": 4,
@@ -36,6 +39,8 @@ NEW_ACCOUNT: dict[str, Value] = {
     "receipts_to_submitter": 0,
     "country": "",
     "currency": "EUR",
+    "lookups": ROAMING,
+    "lookup_price": "0",
     "package_until": 0,
     "refund": "unsent",
     "senders": ANY,
@@ -124,6 +129,13 @@ def account_columns(columns: dict[str, Value]) -> dict[str, Value]:
         raise SettingError(f"A country is a calling code of 1 to 3 digits: not {row['country']!r}.")
     if "currency" in row and row["currency"] not in CURRENCIES:
         raise SettingError(f"A currency is a code of ISO 4217, such as EUR: not {row['currency']!r}.")
+    if row.get("lookups") == NO_LOOKUPS:
+        row["lookups"] = ""
+    if row.get("lookups") and row["lookups"] not in PACKAGES:
+        words = ", ".join((*PACKAGES, NO_LOOKUPS))
+        raise SettingError(f"A package of lookups is one of {words}: not {row['lookups']!r}.")
+    if "lookup_price" in row:
+        _check_price("price", row["lookup_price"])
     if "refund" in row and row["refund"] not in REFUNDS:
         raise SettingError(f"What is given back is one of {', '.join(REFUNDS)}: not {row['refund']!r}.")
     if "package_until" in row:

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from smsd.services.accounts import Accounts
 from smsd.services.admission import Admission
 from smsd.services.approvals import Approvals
+from smsd.services.back_ends import BackEnds
 from smsd.services.backlog import Backlog
 from smsd.services.bulk_changes import BulkChanges
 from smsd.services.bulks import Bulks
@@ -22,17 +23,21 @@ from smsd.services.client_ids import ClientIds
 from smsd.services.deadlines import Deadlines
 from smsd.services.deliveries import Deliveries
 from smsd.services.dispatch import Dispatch
+from smsd.services.enquiries import Enquiries
 from smsd.services.failover import Failover
 from smsd.services.flood import Flood
 from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
-from smsd.services.ids import MessageIds
+from smsd.services.ids import MessageIds, first_of
 from smsd.services.inbox import Inbox
 from smsd.services.links import Links, ShortLinks
 from smsd.services.lists import KEPT as LISTS_KEPT
 from smsd.services.lists import Lists
 from smsd.services.logs import LogReading
+from smsd.services.lookup import Lookup
+from smsd.services.lookup_memory import Ages, LookupMemory
 from smsd.services.networks import Networks
+from smsd.services.number_plan import NumberPlan
 from smsd.services.ported import Ported
 from smsd.services.prices import Prices
 from smsd.services.pushing import Pushing
@@ -54,6 +59,8 @@ from smsd.store.journal import Journal
 from smsd.store.links import LinkChanges, LinkRows
 from smsd.store.lists import ListRows
 from smsd.store.logs import Logs
+from smsd.store.lookup_known import LookupKnown
+from smsd.store.lookups import Lookups
 from smsd.store.messages import Messages
 from smsd.store.ported import PortedRows
 from smsd.store.prices import PriceRows
@@ -62,6 +69,7 @@ from smsd.store.received import ReceivedChanges, ReceivedMessages
 from smsd.store.received_logs import ReceivedLogs
 from smsd.store.repetitions import Repetitions as RepetitionRows
 from smsd.store.retention import RetentionRows
+from smsd.store.subscribers import SubscriberTables
 
 AS_EVER = Retention()
 """How long things are kept unless the configuration says otherwise."""
@@ -164,6 +172,24 @@ class Core:
         self.inbox = Inbox(
             self.received, ReceivedChanges(self.journal), self.deliveries, self.pushing, self.ids, clock
         )
+        self.plan = NumberPlan(self.networks)
+        self.subscribers = SubscriberTables(engine)
+        self.back_ends = BackEnds(self.subscribers, clock)
+        self.lookup_memory = LookupMemory(LookupKnown(engine), self.journal, clock, Ages())
+        self.lookup = Lookup(self.plan, self.lookup_memory, self.back_ends.asked)
+        self.lookup_rows = Lookups(engine)
+        self.lookup_deliveries = Deliveries(self.accounts, clock, bounds.receipts)
+        """Answers to lookups: they go to sessions that have asked for that service, and to no others."""
+        self.enquiries = Enquiries(
+            self.lookup,
+            self.lookup_rows,
+            self.journal,
+            self.charging,
+            self.lookup_deliveries,
+            self.pushing,
+            self.ids,
+            clock,
+        )
         self.channel_states = ChannelStates(ChannelStateRows(engine), clock)
         self.channel_states.watch(self.routing.away)
         self.failover = Failover(
@@ -178,7 +204,7 @@ class Core:
         self.dispatch.elsewhere = self.failover.refused
         self.approvals = Approvals(ApprovalRows(engine), self.reports, clock)
         self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
-        self.logs = LogReading(Logs(engine), ReceivedLogs(engine), clock, retention.logs)
+        self.logs = LogReading(Logs(engine), ReceivedLogs(engine), self.lookup_rows, clock, retention.logs)
         self.removers = [
             *removers(RetentionRows(engine), retention),
             Remover("tracked messages", self.links.remove_old),
@@ -186,6 +212,16 @@ class Core:
                 "answers to requests that may be repeated",
                 lambda now, limit: self.repetition_rows.remove_before(now - retention.logs, limit),
             ),
+            Remover(
+                "answers to lookups that nobody takes",
+                lambda now, limit: self.lookup_rows.give_up(first_of(now - retention.reports), limit),
+            ),
+            Remover(
+                "lookups",
+                lambda now, limit: self.lookup_rows.remove_before(first_of(now - retention.logs), limit),
+            ),
+            Remover("what was said of numbers", self.lookup_memory.remove),
+            Remover("old tables of subscribers", lambda _, limit: self.subscribers.remove_old(limit)),
             Remover(
                 "what was said of bulks",
                 lambda now, limit: self.bulk_rows.remove_before(now - retention.logs, limit),
@@ -210,6 +246,10 @@ class Core:
             self.checks,
             self.flood,
             self.hours,
+            self.back_ends,
+            self.lookup,
+            self.lookup_memory,
+            self.lookup_deliveries,
         ):
             self.settings.use(user.apply)
 
@@ -234,7 +274,14 @@ class Core:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        tables = (self.messages, self.received, self.link_rows, self.repetition_rows, self.bulk_rows)
+        tables = (
+            self.messages,
+            self.received,
+            self.link_rows,
+            self.repetition_rows,
+            self.bulk_rows,
+            self.lookup_rows,
+        )
         self.ids.newest = max([await table.newest_id() for table in tables])
         await self.ported.load()
         await self.backlog.resume()

@@ -18,6 +18,8 @@ from smsd.services.statuses import (
 )
 from smsd.store.journal import Overloaded
 from smsd.store.logs import Logged, Logs, Search
+from smsd.store.lookups import Lookup, Lookups
+from smsd.store.lookups import Search as LookupSearch
 from smsd.store.messages import Message, State
 from smsd.store.received import Received
 from smsd.store.received_logs import ReceivedLogs, ReceivedSearch
@@ -36,10 +38,13 @@ class LogReading:
     What sends messages reads the database too: it waits for one statement of theirs at most.
     """
 
-    def __init__(self, messages: Logs, received: ReceivedLogs, clock: IReactorTime, kept: float) -> None:
+    def __init__(
+        self, messages: Logs, received: ReceivedLogs, lookups: Lookups, clock: IReactorTime, kept: float
+    ) -> None:
         """Look back ``kept`` seconds."""
         self._messages = messages
         self._received = received
+        self._lookups = lookups
         self._clock = clock
         self._kept = kept
         self._turn = DeferredLock()
@@ -66,6 +71,10 @@ class LogReading:
     async def received(self, search: ReceivedSearch) -> list[Received]:
         """Return the newest received messages that a search finds; raises as :meth:`messages`."""
         return await self._in_turn(lambda: self._received.page(search))
+
+    async def lookups(self, search: LookupSearch) -> list[Lookup]:
+        """Return the newest lookups that a search finds; raises as :meth:`messages`."""
+        return await self._in_turn(lambda: self._lookups.page(search))
 
     async def _in_turn(self, read: Callable[[], Awaitable[T]]) -> T:
         if len(self._turn.waiting) >= WAITING:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from twisted.internet.defer import Deferred
 
+from smsd.store.lookups import Lookup
 from smsd.store.pushes import Kind, Push
 
 
@@ -76,7 +77,13 @@ def alike(one: Push, other: Push) -> bool:
         one.url == other.url
         and one.form == other.form
         and (one.kind == other.kind or (one.kind in reports and other.kind in reports))
+        and _bulk(one) == _bulk(other)
     )
+
+
+def _bulk(push: Push) -> str | None:
+    """Return the bulk that all answers of one request to lookups have."""
+    return push.item.bulk_id if isinstance(push.item, Lookup) else None
 
 
 def is_stale(push: Push) -> bool:

@@ -15,9 +15,9 @@ class Shares:
         self.taken = 0
         """How many places are taken."""
 
-    def has_room(self, account_id: int) -> bool:
-        """Tell whether an account may take another place."""
-        return self.taken + self._of.get(account_id, 0) < self._places
+    def has_room(self, account_id: int, count: int = 1) -> bool:
+        """Tell whether an account may take another place, or so many."""
+        return self.taken + self._of.get(account_id, 0) + count <= self._places
 
     def take(self, account_id: int) -> None:
         """Take a place for an account."""

@@ -13,7 +13,7 @@ from smsd.store.settings import Account
 FLASH = "NSMS"
 """The system type of sessions whose messages are all sent as flash messages."""
 NUMBER_CONTEXT = "HLR"
-"""The system type that asks for number context, which is not offered here."""
+"""The system type of sessions that ask about numbers."""
 
 _route = re.compile(r"<?r:([A-Za-z0-9_.-]{1,10})>?").fullmatch
 
@@ -32,6 +32,7 @@ class Service(NamedTuple):
 
     flash: bool = False
     route_code: str = ""
+    number_context: bool = False
 
 
 def service(pdu: Bind) -> Service:
@@ -44,7 +45,7 @@ def service(pdu: Bind) -> Service:
         raise BindRefused(status.ESME_RBINDFAIL, "speaks an SMPP older than 3.4")
     system_type = pdu.system_type.decode("latin-1")
     if system_type == NUMBER_CONTEXT:
-        raise BindRefused(status.ESME_RINVSYSTYP, "asks for a service that is not offered")
+        return Service(number_context=True)
     if system_type == FLASH:
         return Service(flash=True)
     match = _route(system_type)
@@ -60,6 +61,8 @@ def check(pdu: Bind, wanted: Service, account: Account, routing: Routing) -> Non
     kind = _kind(pdu)
     if kind not in account.binds.split():
         raise BindRefused(status.ESME_RBINDFAIL, f"may not bind as a {kind}")
+    if wanted.number_context and not account.lookups:
+        raise BindRefused(status.ESME_RINVSYSTYP, "asks for number context, of which it has no package")
     if wanted.route_code and not routing.has_code(account.id, wanted.route_code):
         raise BindRefused(
             status.ESME_RINVSYSTYP, f"asks for route {wanted.route_code}, which it doesn't have"

@@ -13,6 +13,7 @@ from smsd.services.accounts import UnknownAccount, WrongPassword
 from smsd.services.admission import NotAdmitted
 from smsd.services.backlog import OverRate, QueueFull
 from smsd.services.deliveries import Outcome
+from smsd.services.enquiries import EnquiryRefused, NotOffered
 from smsd.services.guard import Banned
 from smsd.services.submission import Refused
 from smsd.services.window import Item
@@ -26,6 +27,7 @@ from smsd.smpp_server.refusals import COMMAND_STATUSES, NOT_ENOUGH_CREDIT, Unacc
 from smsd.smpp_server.requests import request
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
+from smsd.store.lookups import Lookup
 from smsd.store.messages import Message
 from smsd.store.settings import Account
 
@@ -47,7 +49,7 @@ TAKES_RECEIPTS = (State.BOUND_RX, State.BOUND_TRX)
 
 
 class Submitted:
-    """A submit_sm that waits for the disk."""
+    """A submit_sm, a message or a question about a number, that waits for the disk."""
 
     __slots__ = ("_connection", "_sequence_number")
 
@@ -55,16 +57,16 @@ class Submitted:
         self._connection = connection
         self._sequence_number = sequence_number
 
-    def stored(self, message: Message) -> None:
-        """Answer with the message's id."""
+    def stored(self, message: Message | Lookup) -> None:
+        """Answer with its id."""
         self._connection.answer(SubmitSmResp(self._sequence_number, 0, b"%d" % message.id))
 
-    def not_stored(self, message: Message) -> None:
+    def not_stored(self, message: Message | Lookup) -> None:
         """Answer that the system is at fault."""
         self._connection.answer(SubmitSmResp(self._sequence_number, status.ESME_RSYSERR))
 
-    def refused(self, message: Message) -> None:
-        """Answer that the account's credit does not cover the message."""
+    def refused(self, message: Message | Lookup) -> None:
+        """Answer that the account's credit does not cover it."""
         self._connection.answer(SubmitSmResp(self._sequence_number, NOT_ENOUGH_CREDIT))
 
 
@@ -81,6 +83,7 @@ class Connection(SessionProtocol):
         self._listener = listener
         self._core = listener.core
         self._service = Service()
+        self._deliveries = listener.core.deliveries
         self._address = ""
         self._unanswered = 0
         self._receives = False
@@ -114,7 +117,7 @@ class Connection(SessionProtocol):
             return
         self.log.info("{account} from {peer} is gone", account=account.system_id, peer=self._address)
         if self._receives:
-            deliveries = self._core.deliveries
+            deliveries = self._deliveries
             # Whoever ends a session as it should be ended had no trouble with what it was sent.
             ordered = self._unbound or self._ending
             outcome = Outcome.LATER if ordered else Outcome.TROUBLE
@@ -128,7 +131,7 @@ class Connection(SessionProtocol):
         super().tick(now)
         if self._respite and now >= self._respite and self.account is not None:
             self._respite = 0.0
-            self._core.deliveries.room(self.account.id)
+            self._deliveries.room(self.account.id)
 
     def answer(self, response: Pdu) -> None:
         """Send the response to a submit_sm."""
@@ -160,7 +163,7 @@ class Connection(SessionProtocol):
         """Read again, and take receipts again."""
         super().resumeProducing()
         if self.account is not None:
-            self._core.deliveries.room(self.account.id)
+            self._deliveries.room(self.account.id)
 
     def act(self, events: list[Event], now: float) -> None:
         """Deal with what the client asks for, and with its answers."""
@@ -188,18 +191,24 @@ class Connection(SessionProtocol):
         assert account is not None
         refusal = status.ESME_RTHROTTLED
         if self._unanswered < (account.unanswered or self._listener.limits.unanswered):
+            submitted = Submitted(self, pdu.sequence_number)
             try:
+                if self._service.number_context:
+                    core.enquiries.submit(account, pdu.destination_addr.decode("latin-1"), submitted, self)
+                    self._unanswered += 1
+                    return
                 core.submission.admit(account, 1)
                 asked, place = request(account, self._service, pdu, now, self)
-                submitted = Submitted(self, pdu.sequence_number)
                 if place is None:
                     core.submission.submit(asked, submitted)
                 else:
                     core.gathering.part(asked, place, submitted)
-            except Refused as refused:
+            except (Refused, EnquiryRefused) as refused:
                 refusal = COMMAND_STATUSES.get(refused.status, status.ESME_RSUBMITFAIL)
             except Unacceptable as unacceptable:
                 refusal = unacceptable.status
+            except NotOffered:
+                refusal = status.ESME_RINVSYSTYP
             except (OverRate, Overloaded):
                 refusal = status.ESME_RTHROTTLED
             except QueueFull:
@@ -214,7 +223,7 @@ class Connection(SessionProtocol):
     def _answered(self, item: object, response: Pdu | None, now: float) -> None:
         """Take the answer to what was delivered, or note that none came."""
         assert self.account is not None
-        deliveries, account_id = self._core.deliveries, self.account.id
+        deliveries, account_id = self._deliveries, self.account.id
         if response is not None and response.command_status == status.ESME_ROK:
             deliveries.taken(account_id, cast(Item, item))
         else:
@@ -242,6 +251,8 @@ class Connection(SessionProtocol):
             return
         self.account = account
         self._address = peer.address
+        if self._service.number_context:
+            self._deliveries = self._core.lookup_deliveries
         self.session.bind_accepted(pdu, self._listener.system_id)
         self.flush()
         self._listener.bound(self)
@@ -253,7 +264,7 @@ class Connection(SessionProtocol):
         )
         if self.session.state in TAKES_RECEIPTS:
             self._receives = True
-            self._core.deliveries.bound(account.id, self)
+            self._deliveries.bound(account.id, self)
 
     async def _let_in(self, pdu: Bind, peer: Peer) -> Account | None:
         """Return the account that a bind is of, or ``None`` if nobody waits for the answer any more.

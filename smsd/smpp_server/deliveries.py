@@ -1,4 +1,4 @@
-"""The deliver_sm of whatever goes to a client: receipts, notifications and received messages."""
+"""The deliver_sm of whatever goes to a client: receipts, notifications, messages and answers to lookups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from smsd.services.statuses import (
 from smsd.smpp import receipt, tlv
 from smsd.smpp.pdu import DeliverSm
 from smsd.smpp.tlv import MessageState
+from smsd.smpp_server.number_context import context_pdu
 from smsd.sms.coding import decode
+from smsd.store.lookups import Lookup
 from smsd.store.messages import Message
 from smsd.store.received import Received
 from smsd.store.settings import Account
@@ -55,6 +57,8 @@ def delivery_pdu(account: Account | None, item: object) -> DeliverSm:
             return receipt_pdu(account, message, MessageState.ENROUTE, error, at)
         case Received():
             return received_pdu(item)
+        case Lookup():
+            return context_pdu(account, item)
     raise TypeError(f"{item!r} can't be delivered")
 
 

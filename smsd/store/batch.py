@@ -12,6 +12,9 @@ from smsd.store.engine import Call, Query, Row
 from smsd.store.links import CHANGES as CHANGES_OF_TRACKED
 from smsd.store.links import CLICK, COUNTED, DELIVERED, LINK, TRACKED, UNTRACKED
 from smsd.store.logs import LOG_AT, SLOT, STATUS_GROUP
+from smsd.store.lookup_known import KNOWN
+from smsd.store.lookups import ANSWERED, ASKED, GIVEN_BACK, NEVER_ASKED, NOT_CHARGED
+from smsd.store.lookups import CHANGES as CHANGES_OF_LOOKUPS
 from smsd.store.messages import Message
 from smsd.store.pushes import CHANGES as CHANGES_OF_PUSHES
 from smsd.store.pushes import GIVEN_UP, LATER, MAY_FETCH, MAY_FETCH_RECEIVED, PUSH, PUSHED
@@ -170,6 +173,8 @@ ORDER = (
     SET_ASIDE,
     *CHANGES_OF_TRACKED,
     *CHANGES_OF_RECEIVED,
+    *CHANGES_OF_LOOKUPS,
+    KNOWN,
     *CHANGES_OF_PUSHES,
     *CHANGES_OF_REPETITIONS,
 )
@@ -178,15 +183,17 @@ COMPANIONS = (DEBIT, TRACKED, LINK)
 """What goes with a new message, is stored with it and refused with it: its id begins their keys."""
 
 ALONG: dict[Query, tuple[Query, ...]] = {
-    **dict.fromkeys(COMPANIONS, (ACCEPT, GATHERED)),
+    **dict.fromkeys(COMPANIONS, (ACCEPT, GATHERED, ASKED)),
     FORGET_FRAGMENTS: (GATHERED, FINAL),
     REIMBURSED: (FINAL,),
     REFUND: (VOID,),
     REGAINED: (UNGATHERED,),
+    GIVEN_BACK: (NEVER_ASKED,),
+    NOT_CHARGED: (ANSWERED,),
     DELIVERED: (FINAL,),
     COUNTED: (CLICK,),
     CLAIMED: (WHOLE,),
-    PUSH: (ACCEPT, FINAL, ARRIVED, WHOLE, CLICK),
+    PUSH: (ACCEPT, FINAL, ARRIVED, WHOLE, CLICK, ANSWERED),
     PUSHED: (REPORTED, GIVEN_UP, TAKEN, MAY_FETCH_RECEIVED),
     LATER: (MAY_FETCH, MAY_FETCH_RECEIVED),
 }
@@ -195,8 +202,15 @@ ALONG: dict[Query, tuple[Query, ...]] = {
 Where a batch has no such change, it is a change of its own.
 """
 
-CHARGES = frozenset({DEBIT, REFUND, REGAINED, REIMBURSED})
+CHARGES = frozenset({DEBIT, REFUND, REGAINED, REIMBURSED, GIVEN_BACK, NOT_CHARGED})
 """What changes balances."""
+GOES_BACK = {
+    REFUND: credit.VOIDED,
+    REGAINED: credit.REGAINED,
+    GIVEN_BACK: credit.NEVER_LOOKED_UP,
+    NOT_CHARGED: credit.UNANSWERED,
+}
+"""Of which kind of charge they are whose rows don't say so."""
 HOUR = 3600.0
 
 _encode = msgspec.json.Encoder().encode
@@ -250,9 +264,9 @@ class Batch:
         The costs of most messages come as one sum for each account.
         """
         hour = now // HOUR * HOUR
-        gathered = self.changes[GATHERED]
-        costs: dict[int, int] = {}
-        counts: dict[int, int] = {}
+        gathered, asked = self.changes[GATHERED], self.changes[ASKED]
+        costs: dict[tuple[int, int], int] = {}
+        counts: dict[tuple[int, int], int] = {}
         charges: list[Row] = []
         id: Hashable
         for id, (account_id, micros) in self.changes[DEBIT].items():
@@ -260,19 +274,15 @@ class Batch:
                 # An earlier attempt may have made it whole already.
                 charges.append((credit.GATHERED, id, account_id, micros, 1, hour))
             else:
-                costs[account_id] = costs.get(account_id, 0) + micros
-                counts[account_id] = counts.get(account_id, 0) + 1
+                key = (credit.LOOKED_UP if asked and id in asked else credit.DEBITED, account_id)
+                costs[key] = costs.get(key, 0) + micros
+                counts[key] = counts.get(key, 0) + 1
         charges += [
-            (credit.DEBITED, 0, account_id, micros, counts[account_id], hour)
-            for account_id, micros in costs.items()
+            (kind, 0, account_id, micros, counts[kind, account_id], hour)
+            for (kind, account_id), micros in costs.items()
         ]
-        charges += [
-            (credit.VOIDED, id, account_id, 0, 1, hour) for id, account_id in self.changes[REFUND].values()
-        ]
-        charges += [
-            (credit.REGAINED, id, account_id, 0, 1, hour)
-            for id, account_id in self.changes[REGAINED].values()
-        ]
+        for query, kind in GOES_BACK.items():
+            charges += [(kind, id, account_id, 0, 1, hour) for id, account_id in self.changes[query].values()]
         charges += [
             (kind, id, account_id, 0, 1, hour)
             for id, account_id, kind in self.changes[REIMBURSED].values()

@@ -28,6 +28,10 @@ class Entry(IntEnum):
     """The operator has set another limit."""
     OPENING = 5
     """What there was before the ledger."""
+    LOOKUPS = 6
+    """Numbers were looked up: the sum of an hour."""
+    LOOKUP_REFUNDS = 7
+    """What lookups had cost was given back: the sum of an hour."""
 
 
 class Balance(NamedTuple):
@@ -59,18 +63,27 @@ class Sums(NamedTuple):
 
 
 # What a transaction changes: aggregated costs of new messages; those of a long message, if this makes it
-# whole; and refunds, of what is stored and not final. What was already given back is 0.
-DEBITED, GATHERED, VOIDED, REGAINED, UNSENT, UNDELIVERED = range(6)
+# whole; aggregated costs of lookups; and refunds, of what is stored and not final, or not answered. What was
+# already given back is 0.
+DEBITED, GATHERED, LOOKED_UP, VOIDED, REGAINED, UNSENT, UNDELIVERED, NEVER_LOOKED_UP, UNANSWERED = range(9)
 """Why a batch changes balances."""
 _NEVER_TAKEN = "NOT EXISTS (SELECT 1 FROM segment WHERE segment.message_id = m.id)"
 _CHANGES = (
-    f"SELECT r.account_id, r.kind, CASE WHEN r.kind < {VOIDED} THEN -r.micros ELSE m.charged END AS micros,"
-    " r.messages, r.hour FROM {rows} AS r LEFT JOIN message AS m ON m.id = r.id"
-    f" WHERE r.kind = {DEBITED} OR (r.kind = {GATHERED} AND coalesce(m.state, 0) = 0)"
+    f"SELECT r.account_id, r.kind, CASE WHEN r.kind < {VOIDED} THEN -r.micros"
+    f" WHEN r.kind < {NEVER_LOOKED_UP} THEN m.charged ELSE l.charged END AS micros,"
+    " r.messages, r.hour FROM {rows} AS r"
+    f" LEFT JOIN message AS m ON m.id = r.id AND r.kind < {NEVER_LOOKED_UP}"
+    f" LEFT JOIN lookup AS l ON l.id = r.id AND r.kind >= {NEVER_LOOKED_UP}"
+    f" WHERE r.kind IN ({DEBITED}, {LOOKED_UP}) OR (r.kind = {GATHERED} AND coalesce(m.state, 0) = 0)"
     f" OR (m.charged > 0 AND (r.kind = {VOIDED}"
     f" OR (r.kind = {REGAINED} AND m.state IN (1, 2))"
     f" OR (m.state < 4 AND (r.kind = {UNDELIVERED}"
     f" OR (r.kind = {UNSENT} AND {_NEVER_TAKEN})))))"
+    f" OR (l.charged > 0 AND (r.kind = {NEVER_LOOKED_UP} OR l.state = 0))"
+)
+_ENTRY = (
+    f"CASE WHEN kind = {LOOKED_UP} THEN {Entry.LOOKUPS:d} WHEN kind < {VOIDED} THEN {Entry.MESSAGES:d}"
+    f" WHEN kind < {NEVER_LOOKED_UP} THEN {Entry.REFUNDS:d} ELSE {Entry.LOOKUP_REFUNDS:d} END"
 )
 _COLUMNS = "kind smallint, id bigint, account_id bigint, micros bigint, messages bigint, hour float8"
 
@@ -86,8 +99,8 @@ CHARGED = Query(
 """Changes balances, in the order of accounts, so that nodes don't wait for one another in a circle."""
 ENTERED = Query(
     "INSERT INTO ledger (account_id, at, kind, number, micros, messages, note)"
-    f" SELECT account_id, hour, CASE WHEN kind < {VOIDED} THEN {Entry.MESSAGES:d} ELSE {Entry.REFUNDS:d} END"
-    " AS entry, 0, CAST(sum(micros) AS BIGINT), CAST(sum(messages) AS BIGINT), ''"
+    f" SELECT account_id, hour, {_ENTRY} AS entry, 0, CAST(sum(micros) AS BIGINT),"
+    " CAST(sum(messages) AS BIGINT), ''"
     f" FROM ({_CHANGES}) AS changes WHERE true GROUP BY account_id, hour, entry ORDER BY account_id, entry"
     " ON CONFLICT (account_id, at, kind, number) DO UPDATE"
     " SET micros = ledger.micros + excluded.micros, messages = ledger.messages + excluded.messages",

@@ -50,6 +50,7 @@ from smsd.store.batch import (
 from smsd.store.credit import CHARGED, COVERED, LEFT_OF
 from smsd.store.engine import Call, Change, Engine, Query, Row, StoreRefused, StoreUnavailable
 from smsd.store.links import TRACKED, UNTRACKED
+from smsd.store.lookups import ASKED, GIVEN_BACK, NEVER_ASKED
 from smsd.store.messages import Message
 from smsd.store.pushes import PUSH, PUSHED
 from smsd.store.received import ARRIVED, NEVER_ARRIVED
@@ -65,6 +66,7 @@ REFUSED = {
     GATHERED: UNGATHERED,
     TRACKED: UNTRACKED,
     ARRIVED: NEVER_ARRIVED,
+    ASKED: NEVER_ASKED,
     KEPT: NEVER_KEPT,
 }
 """What is refused while the database is away, and how it is taken back, should it be there."""
@@ -304,15 +306,19 @@ class Journal:
         submitter: Any,
         *along: Change,
         share: int,
+        cost: int = 0,
     ) -> None:
         """Store an item that is no message of a client, and make other changes with it.
 
-        ``share`` is whose room it takes: see :meth:`admit`. Raises as :meth:`accept`.
+        ``share`` is whose room it takes, see :meth:`admit`, and whose credit what it costs. Raises as
+        :meth:`accept`.
         """
         self.admit(share, 1)
         self._change(query, key, row, self._intake)
         for change in along:
             self._change(*change, self._intake)
+        if cost:
+            self._change(DEBIT, key, (share, cost), self._intake)
         self._wait(query, key, submitter, item, share)
 
     def store_along(
@@ -471,7 +477,7 @@ class Journal:
             void: {id: (id,) for id in batch.changes[of]} for of, void in REFUSED.items()
         }
         debited = batch.changes[DEBIT]
-        for back, of in ((REFUND, ACCEPT), (REGAINED, GATHERED)):
+        for back, of in ((REFUND, ACCEPT), (REGAINED, GATHERED), (GIVEN_BACK, ASKED)):
             refused[back] = {id: (id, debited[id][0]) for id in batch.changes[of] if id in debited}
         along = batch.changes[PUSH]
         refused[PUSHED] = {id: (id,) for id in along if any(id in batch.changes[of] for of in REFUSED)}

@@ -16,6 +16,7 @@ import msgspec
 from smsd.store import received
 from smsd.store.engine import Call, Change, Engine, Query, Row
 from smsd.store.links import Click, LinkRows
+from smsd.store.lookups import Lookup, Lookups
 from smsd.store.messages import Message, Messages, Notify, Report
 from smsd.store.received import Received, ReceivedMessages
 
@@ -33,6 +34,7 @@ class Kind(IntEnum):
     INTERMEDIATE = 2
     RECEIVED = 3
     CLICK = 4
+    LOOKUP = 5
 
 
 class Form(IntEnum):
@@ -61,7 +63,7 @@ class Push(msgspec.Struct):
     attempts: int
     due_at: float
     failure: str = ""
-    item: Message | Received | Click | None = None
+    item: Message | Received | Click | Lookup | None = None
     """What it is about; ``None`` if that is no longer there."""
 
 
@@ -139,7 +141,7 @@ WAITING = Query(
 
 PUSH = Query(
     f"INSERT INTO push ({COLUMNS}) SELECT {COLUMNS} FROM {{rows}} AS r"
-    f" WHERE r.kind IN ({int(Kind.INTERMEDIATE)}, {int(Kind.CLICK)})"
+    f" WHERE r.kind IN ({int(Kind.INTERMEDIATE)}, {int(Kind.CLICK)}, {int(Kind.LOOKUP)})"
     f" OR r.kind = {int(Kind.REPORT)} AND EXISTS (SELECT 1 FROM message"
     f" WHERE message.id = r.subject AND message.state = 4 AND message.report = {TO_PUSH})"
     f" OR r.kind = {int(Kind.RECEIVED)} AND EXISTS (SELECT 1 FROM received"
@@ -257,6 +259,24 @@ def click_push(click: Click, notify: Notify) -> Push:
     )
 
 
+def lookup_push(lookup: Lookup, now: float) -> Push:
+    """Return the push of the answer to a lookup; it has the lookup's id."""
+    return Push(
+        lookup.id,
+        lookup.account_id,
+        lane_of(lookup.account_id, lookup.notify_url),
+        Kind.LOOKUP,
+        lookup.id,
+        lookup.notify_url,
+        Form.XML if lookup.notify_xml else Form.JSON,
+        0,
+        now,
+        0,
+        now,
+        item=lookup,
+    )
+
+
 def _of_message(id: int, kind: Kind, message: Message, error: int, now: float) -> Push:
     notify = message.content.notify
     assert notify is not None
@@ -289,6 +309,7 @@ class Pushes:
         self._messages = Messages(engine)
         self._received = ReceivedMessages(engine)
         self._links = LinkRows(engine)
+        self._lookups = Lookups(engine)
 
     async def due(self, lane: int, now: float, limit: int) -> list[Push]:
         """Return pushes of a lane that are due, the oldest first, each with what it is about."""
@@ -296,13 +317,16 @@ class Pushes:
         about_messages = {push.subject for push in found if push.kind in (Kind.REPORT, Kind.INTERMEDIATE)}
         about_received = {push.subject for push in found if push.kind == Kind.RECEIVED}
         about_clicks = {push.subject for push in found if push.kind == Kind.CLICK}
-        subjects: dict[int, Message | Received | Click] = {}
+        about_lookups = {push.subject for push in found if push.kind == Kind.LOOKUP}
+        subjects: dict[int, Message | Received | Click | Lookup] = {}
         if about_messages:
             subjects |= {one.id: one for one in await self._messages.by_ids(about_messages)}
         if about_received:
             subjects |= {one.id: one for one in await self._received.by_ids(about_received)}
         if about_clicks:
             subjects |= {one.id: one for one in await self._links.by_ids(about_clicks)}
+        if about_lookups:
+            subjects |= {one.id: one for one in await self._lookups.by_ids(list(about_lookups))}
         for push in found:
             push.item = subjects.get(push.subject)
         return found
@@ -333,7 +357,7 @@ class Pushes:
             calls.append(Call(CLAIM_RECEIVED, came))
         results = await self._engine.write(*calls) if calls else []
         claimed = {id for rows in results for (id,) in rows}
-        never_fetched = (Kind.INTERMEDIATE, Kind.CLICK)
+        never_fetched = (Kind.INTERMEDIATE, Kind.CLICK, Kind.LOOKUP)
         return {push.id for push in pushes if push.kind in never_fetched or push.subject in claimed}
 
     async def once_more(self, pushes: Sequence[Push]) -> int:

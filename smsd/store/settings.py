@@ -1,4 +1,4 @@
-"""Settings as rows: accounts, channels, routes, numbers and networks."""
+"""Settings as rows: accounts, channels, routes, numbers, networks, and whom lookups ask."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ class Account(msgspec.Struct, frozen=True):
     receipts_to_submitter: int
     country: str
     currency: str
+    lookups: str = ""
+    lookup_price: str = "0"
     package_until: int = 0
     refund: str = "unsent"
     senders: str = "any"
@@ -125,6 +127,35 @@ class Network(msgspec.Struct, frozen=True):
     name: str
 
 
+class LookupBackEnd(msgspec.Struct, frozen=True):
+    """Who can be asked about numbers; ``options`` is the JSON of its kind's settings."""
+
+    id: int
+    name: str
+    kind: str
+    enabled: int
+    timeout: int
+    """Milliseconds."""
+    rate: int
+    at_once: int
+    options: str
+
+    def __repr__(self) -> str:
+        return f"<LookupBackEnd {self.id} {self.name}>"
+
+
+class LookupRule(msgspec.Struct, frozen=True):
+    """Which back ends are asked about which numbers; the schema says what each column means."""
+
+    id: int
+    place: int
+    account_id: int | None
+    package: str
+    prefix: str
+    country: str
+    back_ends: str
+
+
 class Rows(msgspec.Struct, frozen=True):
     """All settings as they were at one moment."""
 
@@ -133,6 +164,8 @@ class Rows(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     numbers: tuple[Number, ...] = ()
     networks: tuple[Network, ...] = ()
+    lookup_back_ends: tuple[LookupBackEnd, ...] = ()
+    lookup_rules: tuple[LookupRule, ...] = ()
     ported_edition: int = 0
     """How often the ported numbers were changed, which are too many to be read here."""
 
@@ -152,6 +185,11 @@ class SettingsTables:
             tuple(Route(*row) for row in await self._engine.read(_select("route", Route))),
             tuple(Number(*row) for row in await self._engine.read(_select("number", Number))),
             tuple(Network(*row) for row in await self._engine.read(_select("network", Network))),
+            tuple(
+                LookupBackEnd(*row)
+                for row in await self._engine.read(_select("lookup_back_end", LookupBackEnd))
+            ),
+            tuple(LookupRule(*row) for row in await self._engine.read(_select("lookup_rule", LookupRule))),
             await self._ported.edition(),
         )
 

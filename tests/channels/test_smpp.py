@@ -10,7 +10,8 @@ from twisted.protocols import tls
 
 from smsd.certificate import self_signed
 from smsd.channels.link import FAREWELL
-from smsd.channels.smpp import FIRST_PAUSE, LAST_PAUSE, LAST_REST
+from smsd.channels.smpp import LAST_REST
+from smsd.dialling import FIRST_PAUSE, LAST_PAUSE
 from smsd.smpp import status, tlv
 from smsd.smpp.codec import encode
 from smsd.smpp.pdu import (

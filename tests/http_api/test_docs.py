@@ -39,11 +39,19 @@ import pytest
 from smsd.http_api import redirects
 from smsd.http_api.openapi import ERRORS
 from smsd.http_api.site import Limits
+from smsd.services.lookup_administration import LookupAdministration
 from tests.http_api.client import Answer, Client, basic
 from tests.peers import Stack, result
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/http-api.md", "docs/bulks.md", "docs/logs.md", "docs/tracking.md")
+PAGES = (
+    "README.md",
+    "docs/http-api.md",
+    "docs/bulks.md",
+    "docs/logs.md",
+    "docs/tracking.md",
+    "docs/lookup.md",
+)
 """The pages whose examples are run; add yours."""
 HOST = "http://127.0.0.1:8080"
 ID = re.compile(r"(?<!\d)\d{17,19}(?!\d)")
@@ -77,6 +85,9 @@ def prepare(stack: Stack) -> None:
     result(stack.administration.add_account("demo", "demo"))
     result(stack.administration.add_number("385916242493", "demo", "JOIN", "inbox"))
     result(stack.administration.add_network("38591", "21910"))
+    lookups = LookupAdministration(stack.engine, stack.network)
+    result(lookups.add_back_end("simulated", "simulator", "{}"))
+    result(lookups.add_rule(["simulated"]))
 
 
 def open_links(stack: Stack, telephone: Client) -> None:

@@ -15,13 +15,13 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseNeverReceived
 
-from smsd.http_api.push_addresses import Forbidden, is_public
 from smsd.http_api.push_client import ANSWER
 from smsd.http_api.push_failures import not_pushed
 from smsd.services.push_requests import Pace, Reach
 from smsd.services.pushing import FAREWELL
 from smsd.smpp.pdu import DeliverSm, SubmitSm
 from smsd.smpp.status import ESME_ROK, ESME_RTHROTTLED, ESME_RX_T_APPN
+from smsd.web_client.addresses import Forbidden, is_public
 from tests.http_api.client import Client
 from tests.http_api.receiver import WEB, Receiver, Script
 from tests.peers import PORT, Stack, result

@@ -55,7 +55,6 @@ def test_a_client_binds_in_each_way(stack: Stack, kind: type[Bind], answer: type
         ({"password": "schlüss".encode("latin-1")}, status.ESME_RINVPASWD),
         ({"interface_version": 0x33}, status.ESME_RBINDFAIL),
         ({"interface_version": 0}, status.ESME_RBINDFAIL),
-        ({"system_type": b"HLR"}, status.ESME_RINVSYSTYP),
     ],
 )
 def test_a_bind_is_refused_for_what_is_wrong_with_it(

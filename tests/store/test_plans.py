@@ -14,11 +14,14 @@ from smsd.store import (
     links,
     lists,
     logs,
+    lookup_known,
+    lookups,
     messages,
     pushes,
     received,
     received_logs,
     retention,
+    subscribers,
 )
 from smsd.store.engine import Call, Query, Row
 from smsd.store.links import Which
@@ -207,6 +210,52 @@ def test_what_is_to_be_removed_is_found_by_an_index(
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", values)]
     assert any(index in step for step in plan), plan
     assert not any(step.startswith(("SCAN message", "SCAN received", "USE TEMP")) for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (lookups.PENDING, "lookup_pending"),
+        (lookups.OWED, "lookup_owed"),
+        (lookups.SET_ASIDE, "lookup_owed"),
+        (lookups.GIVE_UP, "INTEGER PRIMARY KEY (rowid<?)"),
+        (lookups.ABOUT, "lookup_number (account_id=? AND number=?)"),
+        (lookups.OLD, "INTEGER PRIMARY KEY (rowid<?)"),
+        (lookups.BY_ID, "INTEGER PRIMARY KEY"),
+        (lookup_known.FIND, "PRIMARY KEY (number=?)"),
+        (lookup_known.OLDER, "lookup_known_age"),
+        (lookup_known.BEYOND, "lookup_known_age"),
+        (subscribers.FIND, "PRIMARY KEY (table_id=? AND version=? AND number=?)"),
+        (subscribers.FIRST_OTHER, "PRIMARY KEY (table_id=? AND version<?)"),
+        (subscribers.REMOVE, "PRIMARY KEY (table_id=? AND version=? AND number=?)"),
+    ],
+)
+def test_so_do_those_of_lookups(connection: sqlite3.Connection, query: Query, index: str) -> None:
+    columns = ", ".join(f"0 AS {column}" for column, _ in query.column_list()) if query.columns else "0"
+    sql = query.sql.replace("{rows}", f"(SELECT {columns})")
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]
+    assert any(index in step for step in plan), plan
+    scans = [step for step in plan if step.startswith(("SCAN lookup", "SCAN l ", "SCAN k ", "SCAN s "))]
+    assert [step for step in scans if "INDEX" not in step] == [], plan
+
+
+@pytest.mark.parametrize(
+    ("fields", "index"),
+    [
+        ({}, "lookup_log (account_id=? AND id>? AND id<?)"),
+        ({"number": "385915369421"}, "lookup_number (account_id=? AND number=? AND id>? AND id<?)"),
+        ({"bulk_ids": ("a",)}, "lookup_bulk (account_id=? AND bulk_id=? AND id>? AND id<?)"),
+        ({"statuses": (5,), "mcc": "219", "mnc": "10"}, "lookup_log (account_id=? AND id>? AND id<?)"),
+        ({"ids": (1, 2)}, "lookup_log (account_id=? AND id=?"),
+    ],
+)
+def test_so_has_each_search_of_the_log_of_lookups(
+    connection: sqlite3.Connection, fields: dict[str, Any], index: str
+) -> None:
+    explaining = Explaining(connection)
+    result(lookups.Lookups(cast(Any, explaining)).page(lookups.Search(1, 0, 9, 5, **fields)))
+    ((step, *_),) = explaining.plans
+    assert index in step
 
 
 def test_segments_of_messages_that_are_removed_are_found_by_an_index(connection: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""Connections to clients' web servers: how they are made, kept and used again."""
+"""Connections to web servers: how they are made, kept and used again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from twisted.web.client import (
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from smsd.http_api.push_addresses import Forbidden, PublicNames, WithNames
+from smsd.web_client.addresses import Forbidden, PublicNames, WithNames
 
 CONNECT = 10.0
 """Seconds until a host must have taken a connection."""
@@ -90,7 +90,7 @@ class Connections(HTTPConnectionPool):
 
     A server may close one at any time (RFC 9112, 9.5), and a request that is on its way then gets no answer:
     it is made once more at once, on a new connection. What the first attempt has done nobody knows, so that
-    a push may come twice, as it may anyway.
+    it may come twice: a push may anyway, and a question changes nothing.
     """
 
     retryAutomatically = False  # That would be for requests without a body alone.

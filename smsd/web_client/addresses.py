@@ -1,4 +1,4 @@
-"""Where pushes may lead: to addresses of the internet at large, unless the operator allows others."""
+"""Where requests may lead: to addresses of the internet at large, unless the operator allows others."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 
 class Forbidden(DNSLookupError):
-    """A name leads only to addresses to which nothing is pushed."""
+    """A name leads only to addresses to which nothing is sent."""
 
     def __str__(self) -> str:
         return "It leads to an address that is not public."
