@@ -5,6 +5,7 @@ import itertools
 import pytest
 from twisted.logger import LogLevel, capturedLogs
 
+from smsd.services.charging import micros
 from smsd.services.statuses import DELIVERED_TO_HANDSET
 from smsd.services.submission import VALIDITY
 from smsd.services.tracking import EARLY
@@ -458,3 +459,29 @@ def test_nothing_is_remembered_of_messages_whose_validity_has_ended(node: Node) 
     node.receipt("op 1 0")
     node.turn()
     assert node.acknowledged == ["op 0 0", "op 1 0"]
+
+
+def test_a_message_that_a_segment_has_ended_stays_so_when_the_operator_takes_another(node: Node) -> None:
+    (message,) = node.submit(body=LONG)
+    (taken,) = node.take_all()
+    node.outbox.taken(taken, 1, "op 1")
+    node.receipt("op 1", UNDELIVERED)
+    node.turn()
+    for number in (2, 3):
+        node.outbox.taken(taken, number, f"op {number}")
+        node.receipt(f"op {number}", UNDELIVERED)
+    node.turn()
+    assert node.state(message)[0] == State.FINAL
+    assert node.core.backlog.waiting == 0
+    assert node.rows("SELECT count(*) FROM segment") == [(3,)]
+
+
+def test_what_has_its_receipt_before_its_response_keeps_its_charge(node: Node) -> None:
+    (message,) = node.submit()
+    (taken,) = node.take_all()
+    node.receipt("op", UNDELIVERED)
+    node.outbox.taken(taken, 0, "op")
+    node.turn()
+    assert node.state(message)[0] == State.FINAL
+    ((price, charged),) = node.rows("SELECT price, charged FROM message")
+    assert charged == micros(price) > 0
