@@ -200,11 +200,13 @@ class Outbox:
 
     def _sent(self, message: Message) -> None:
         """Take note that the operator has taken all of a message."""
-        message.state = State.SENT
-        message.sent_at = self._clock.seconds()
-        self._backlog.left(message.account_id)
+        now = self._clock.seconds()
+        if message.state != State.FINAL:  # As it may be by the receipt of a segment that was taken before.
+            message.state = State.SENT
+            message.sent_at = now
+            self._backlog.left(message.account_id)
         self.unsettled += 1
-        self._journal.sent(message.id, message.sent_at, lambda _: self._settled(message))
+        self._journal.sent(message.id, now, lambda _: self._settled(message))
 
     def _settled(self, message: Message) -> None:
         self.unsettled -= 1

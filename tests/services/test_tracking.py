@@ -5,9 +5,15 @@ import itertools
 import pytest
 from twisted.logger import LogLevel, capturedLogs
 
-from smsd.services.statuses import DELIVERED_TO_HANDSET
+from smsd.services.charging import micros
+from smsd.services.statuses import (
+    DELIVERED_TO_HANDSET,
+    SYSTEM_FAILURE,
+    UNDELIVERABLE_NOT_DELIVERED,
+    UNKNOWN_SUBSCRIBER,
+)
 from smsd.services.submission import VALIDITY
-from smsd.services.tracking import EARLY
+from smsd.services.tracking import EARLY, Outcome
 from smsd.store.engine import StoreRefused, StoreUnavailable
 from smsd.store.messages import Message, State
 from tests.services.rig import DELIVERED, UNDELIVERED, Node, Receiver
@@ -458,3 +464,29 @@ def test_nothing_is_remembered_of_messages_whose_validity_has_ended(node: Node) 
     node.receipt("op 1 0")
     node.turn()
     assert node.acknowledged == ["op 0 0", "op 1 0"]
+
+
+def test_a_message_that_a_segment_has_ended_stays_so_when_the_operator_takes_another(node: Node) -> None:
+    (message,) = node.submit(body=b"x" * 200)
+    (taken,) = node.take_all()
+    node.outbox.taken(taken, 1, "op 1")
+    node.receipt("op 1", Outcome(UNDELIVERABLE_NOT_DELIVERED, UNKNOWN_SUBSCRIBER, again=True))
+    node.turn()
+    node.outbox.taken(taken, 2, "op 2")
+    node.receipt("op 2", Outcome(UNDELIVERABLE_NOT_DELIVERED, SYSTEM_FAILURE, again=True))
+    node.turn()
+    assert node.state(message)[0] == State.FINAL
+    assert node.core.backlog.waiting == 0
+    assert node.rows("SELECT count(*) FROM segment") == [(2,)]
+
+
+def test_what_has_its_receipt_before_its_response_keeps_its_charge(node: Node) -> None:
+    (message,) = node.submit()
+    (taken,) = node.take_all()
+    node.receipt("op", DELIVERED)
+    node.turn()
+    node.outbox.taken(taken, 0, "op")
+    node.turn()
+    assert node.state(message)[0] == State.FINAL
+    ((price, charged),) = node.rows("SELECT price, charged FROM message")
+    assert charged == micros(price) > 0

@@ -60,5 +60,6 @@ async def test_of_two_changes_of_one_edition_the_second_changes_nothing(engine: 
 async def test_every_node_hears_of_a_change(engine: Engine) -> None:
     changes = Changes()
     engine.watch(changes)
+    await PortedRows(engine).edition()  # The watching has begun.
     await PortedRows(engine).replace(0, None, [FIRST])
     await changes.one()
