@@ -126,7 +126,13 @@ class Core:
         )
         self.link_rows = LinkRows(engine)
         self.links = Links(
-            self.link_rows, LinkChanges(self.journal), self.pushing, self.ids, clock, short_links
+            self.link_rows,
+            LinkChanges(self.journal),
+            self.pushing,
+            self.networks,
+            self.ids,
+            clock,
+            short_links,
         )
         self.reports.ended = self.links.ended
         self.reports.refund = self.charging.refund

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from smsd.numbering.prefixes import prefixes
 from smsd.services.ids import MessageIds
+from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
 from smsd.services.statuses import DELIVERED_GROUP, STATUSES
 from smsd.sms.urls import token, token_length
@@ -59,6 +59,7 @@ class Links:
         rows: LinkRows,
         changes: LinkChanges,
         pushing: Pushing,
+        networks: Networks,
         ids: MessageIds,
         clock: IReactorTime,
         short: ShortLinks,
@@ -66,6 +67,7 @@ class Links:
         self._rows = rows
         self._changes = changes
         self._pushing = pushing
+        self._networks = networks
         self._ids = ids
         self._clock = clock
         self._base = short.base
@@ -129,15 +131,15 @@ class Links:
         if self._changes.unstored >= UNSTORED:
             self._lose()
             return
-        prefix = prefixes(link.destination)
+        home = self._networks.original(link.destination)
         click = Click(
             self._ids.next(),
             link.message_id,
             link.account_id,
             link.token,
             self._clock.seconds(),
-            prefix.country,
-            prefix.network,
+            home.calling_code,
+            home.prefix,
             os,
             machine,
             link.url,

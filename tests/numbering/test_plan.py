@@ -32,6 +32,13 @@ def test_so_it_is_for_all_plans_and_numbers(homes: dict[str, Home], number: str)
     assert Plan(homes).find(number) is (homes[max(fitting, key=len)] if fitting else UNKNOWN)
 
 
+@given(st.from_regex(r"[1-9][0-9]{4,14}", fullmatch=True))
+def test_a_number_begins_with_its_calling_code_and_its_network_s_prefix(number: str) -> None:
+    found = built_in().find(number)
+    assert not found.prefix or found.calling_code
+    assert number.startswith(found.calling_code + found.prefix)
+
+
 @pytest.mark.parametrize(
     ("number", "country", "mccmnc", "network", "prefix", "calling_code"),
     [

@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
+from smsd.numbering.ported import PortedNumbers, chunk_of
 from smsd.services import links
 from smsd.services.core import Bounds, Core
 from smsd.services.links import DAY, UnknownMessage
@@ -17,6 +18,7 @@ from smsd.store.journal import Overloaded
 from smsd.store.links import Click, Link, TooManyMessages, Tracked, Which
 from smsd.store.messages import Message, Notify
 from smsd.store.pushes import Pushes, lane_of
+from smsd.store.settings import Network, Rows
 from tests.services.rig import BASE, UNDELIVERED, Node, waiting
 from tests.stores import content, gone, result
 
@@ -79,6 +81,22 @@ def test_clicks_of_persons_are_to_be_pushed_as_soon_as_they_are_on_disk(node: No
     )
     assert (click.destination, click.country_prefix, click.network_prefix) == ("385911234567", "385", "91")
     assert (click.os, click.url, click.process_key, click.type) == ("IOS", URL, "key", "type")
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "network"),
+    [("385911234567", "385", "911"), ("4915112345678", "49", "151"), ("390612345678", "39", "")],
+)
+def test_a_click_says_what_its_number_begins_with(
+    node: Node, number: str, country: str, network: str
+) -> None:
+    node.core.networks.apply(Rows(networks=(Network(1, "385911", "21942", "Ours"),)))
+    node.core.networks.use_ported(PortedNumbers([(0, chunk_of([(int(number), "22801")]))]))
+    (token,) = track(node, destination=number)[1]
+    node.core.links.opened(find(node, token), "IOS", machine=False)
+    node.turn()
+    (click,) = result(node.core.links.clicks(1, Which(), 10))
+    assert (click.destination, click.country_prefix, click.network_prefix) == (number, country, network)
 
 
 def test_without_a_url_of_the_client_s_clicks_are_not_pushed(node: Node) -> None:

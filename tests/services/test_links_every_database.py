@@ -16,7 +16,13 @@ __all__ = ["life"]
 async def test_many_are_sent_delivered_clicked_and_counted(life: Life) -> None:
     core = life.core
     links = Links(
-        core.link_rows, LinkChanges(core.journal), core.pushing, core.ids, core.clock, ShortLinks(BASE)
+        core.link_rows,
+        LinkChanges(core.journal),
+        core.pushing,
+        core.networks,
+        core.ids,
+        core.clock,
+        ShortLinks(BASE),
     )
     life.operate()
     made, tokens = content(), []
