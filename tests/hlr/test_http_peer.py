@@ -39,6 +39,8 @@ class Platform(Resource):
         self.body: bytes | None = None
         """With what; ``None``: with the numbers asked about, but for those …"""
         self.left_out: set[str] = set()
+        self.hangs_up = False
+        """Whether the next request is not answered, but its connection closed."""
         self.refused: set[str] = set()
         self.connections = 0
         self.site = Site(self)
@@ -53,6 +55,11 @@ class Platform(Resource):
         assert request.content is not None
         self.got.append(request)
         self.numbers.append(json.loads(request.content.read())["to"])
+        if self.hangs_up:
+            self.hangs_up = False
+            assert request.channel is not None
+            request.channel.loseConnection()
+            return NOT_DONE_YET
         if self.code is None:
             return NOT_DONE_YET
         request.setResponseCode(self.code)
@@ -223,6 +230,16 @@ def test_a_connection_that_breaks_is_no_answer(stand: Stand) -> None:
     channel.loseConnection()
     stand.reactor.settle()
     assert question.reason == "It can't be asked: The connection broke before there was an answer."
+
+
+def test_a_kept_connection_that_turns_out_to_be_closed_is_replaced_at_once(stand: Stand) -> None:
+    stand.asked()
+    stand.platform.hangs_up = True
+    assert stand.asked("385910000001").context == Context(error=0)
+    assert stand.platform.connections == 2
+    stand.platform.code = 503
+    stand.platform.hangs_up = True
+    assert stand.asked("385910000002").reason == "It answers with HTTP status 503."
 
 
 def test_that_a_platform_fails_and_answers_again_is_logged_once(stand: Stand) -> None:

@@ -21,7 +21,7 @@ from smsd.services.push_requests import Pace, Reach
 from smsd.services.pushing import FAREWELL
 from smsd.smpp.pdu import DeliverSm, SubmitSm
 from smsd.smpp.status import ESME_ROK, ESME_RTHROTTLED, ESME_RX_T_APPN
-from smsd.web_client.addresses import Forbidden, is_public
+from smsd.web_client.addresses import Forbidden
 from tests.http_api.client import Client
 from tests.http_api.receiver import WEB, Receiver, Script
 from tests.peers import PORT, Stack, result
@@ -381,42 +381,6 @@ def test_a_redirection_to_an_address_that_is_not_public_leads_nowhere(stack_publ
     pushed(client, web, "http://client.example/reports")
     assert [got.path for got in web.got] == ["/reports"]
     assert set(stack_public.network.addresses[1:]) == {"8.8.8.8"}
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("8.8.8.8", True),
-        ("2001:4860:4860::8888", True),
-        ("0.0.0.0", False),
-        ("10.0.0.1", False),
-        ("100.64.0.1", False),
-        ("127.0.0.1", False),
-        ("169.254.169.254", False),
-        ("172.16.0.1", False),
-        ("192.0.2.1", False),
-        ("192.168.1.1", False),
-        ("224.0.0.1", False),
-        ("255.255.255.255", False),
-        ("::", False),
-        ("::1", False),
-        ("::7f00:1", False),
-        ("fec0::1", False),
-        ("4000::1", False),
-        ("::ffff:127.0.0.1", False),
-        ("::ffff:8.8.8.8", True),
-        ("64:ff9b::7f00:1", False),
-        ("64:ff9b::808:808", True),
-        ("64:ff9b:1::808:808", False),
-        ("2002:7f00:1::", False),
-        ("fc00::1", False),
-        ("fe80::1%eth0", False),
-        ("ff02::1", False),
-        ("no address", False),
-    ],
-)
-def test_what_is_public(address: str, public: bool) -> None:
-    assert is_public(address) is public
 
 
 @pytest.mark.parametrize(
