@@ -172,3 +172,13 @@ def test_the_ledger_tells_lookups_from_messages(stack: Stack, smsd: Command) -> 
     ]
     assert lines[-1] == "Sum: -0.51"
     assert smsd("account", "audit").output == "Ledgers: 1. Those that do not add up: 0.\n"
+
+
+def test_an_account_that_has_a_rule_is_not_removed_before_it(stack: Stack, smsd: Command) -> None:
+    smsd("account", "add", "zoo", "--password", "secret12")
+    smsd("lookup", "rule", "add", "--account", "zoo")
+    assert "Account zoo has routes of its own, rules of lookups, or numbers" in (
+        smsd("account", "remove", "zoo").stderr
+    )
+    smsd("lookup", "rule", "remove", "1")
+    assert smsd("account", "remove", "zoo").exit_code == 0
