@@ -177,7 +177,7 @@ class Core:
         )
         self.dispatch.elsewhere = self.failover.refused
         self.approvals = Approvals(ApprovalRows(engine), self.reports, clock)
-        self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
+        self.deadlines = Deadlines(self.journal, self.messages, self.dispatch, self.reports, clock)
         self.logs = LogReading(Logs(engine), ReceivedLogs(engine), clock, retention.logs)
         self.removers = [
             *removers(RetentionRows(engine), retention),
