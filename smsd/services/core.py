@@ -110,7 +110,7 @@ class Core:
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), Prices(PriceRows(engine), clock), clock)
         self.journal.debited = self.charging.debited
-        self.journal.back = self.charging.doubt
+        self.journal.back = self._back
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
         self.pushing = Pushing(Pushes(engine), PushChanges(self.journal), clock)
         self.reports = Reports(
@@ -212,6 +212,11 @@ class Core:
             self.hours,
         ):
             self.settings.use(user.apply)
+
+    def _back(self) -> None:
+        """Take note that the database is there again, and that answers of its may have been lost."""
+        self.charging.doubt()
+        self.backlog.doubt()
 
     def in_memory(self) -> dict[str, int]:
         """Return how much is in memory of what goes through smsd, by what it is."""
