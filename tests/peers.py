@@ -547,9 +547,10 @@ class Services:
     def start(self) -> None:
         """Begin, and read the settings."""
         core = self.core
+        self.sessions.startService()
+        self.channels.startService()
+        result(core.settings.load())
         for service in (
-            self.sessions,
-            self.channels,
             core.channel_states,
             core.deadlines,
             core.pushing,
@@ -558,7 +559,6 @@ class Services:
             core.approvals,
         ):
             service.startService()
-        result(core.settings.load())
 
 
 class Stack(Services):
