@@ -549,10 +549,11 @@ class Services:
     def start(self) -> None:
         """Begin, and read the settings."""
         core = self.core
+        self.sessions.startService()
+        self.channels.startService()
+        self.lookup_connections.startService()
+        result(core.settings.load())
         for service in (
-            self.sessions,
-            self.channels,
-            self.lookup_connections,
             core.channel_states,
             core.deadlines,
             core.pushing,
@@ -561,7 +562,6 @@ class Services:
             core.approvals,
         ):
             service.startService()
-        result(core.settings.load())
 
 
 class Stack(Services):

@@ -19,8 +19,6 @@ from smsd.services.rules import ACTIONS, SEND, TYPES
 from smsd.store.engine import Engine
 from smsd.store.settings import Route
 
-CONDITIONS = ("code", "prefix", "country", "network", "sender", "type", "hours")
-
 
 @click.group()
 def route() -> None:

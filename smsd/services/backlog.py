@@ -41,7 +41,7 @@ class _Standing(msgspec.Struct):
 class Backlog:
     """Keeps the accounts' rates, and the number of their messages that wait to be sent.
 
-    The number may be off by a few after faults; it is counted anew in the table when it reaches its limit.
+    The number may be off after faults; it is counted anew in the table then, and when it reaches its limit.
     """
 
     log = Logger()
@@ -75,8 +75,7 @@ class Backlog:
         if account.queue and standing.waiting + count > account.queue:
             if now >= standing.counted_at + RECOUNT:
                 standing.counted_at = now
-                counting = Deferred.fromCoroutine(self._recount(account.id))
-                counting.addErrback(lambda failure: self.log.failure("A queue can't be counted", failure))
+                self.doubt()
             raise QueueFull(f"{standing.waiting} messages wait to be sent.")
         if account.throughput:
             if standing.free_at >= now:
@@ -92,12 +91,18 @@ class Backlog:
         standing = self._standing(account_id)
         standing.waiting = max(0, standing.waiting - 1)
 
-    async def _recount(self, account_id: int) -> None:
+    def doubt(self) -> None:
+        """Count anew what waits: answers of the database may have been lost, and ends with them."""
+        counting = Deferred.fromCoroutine(self._recount())
+        counting.addErrback(lambda failure: self.log.failure("What waits can't be counted", failure))
+
+    async def _recount(self) -> None:
         try:
             counts = dict(await self._messages.backlog())
         except StoreUnavailable:
             return  # Submitters are told so anyway.
-        self._standing(account_id).waiting = counts.get(account_id, 0)
+        for account_id in {*self._standings, *counts}:
+            self._standing(account_id).waiting = counts.get(account_id, 0)
 
     def _standing(self, account_id: int) -> _Standing:
         standing = self._standings.get(account_id)

@@ -118,7 +118,7 @@ class Core:
         self.backlog = Backlog(self.messages, clock)
         self.charging = Charging(Credit(engine), Prices(PriceRows(engine), clock), clock)
         self.journal.debited = self.charging.debited
-        self.journal.back = self.charging.doubt
+        self.journal.back = self._back
         self.deliveries = Deliveries(self.accounts, clock, bounds.receipts)
         self.pushing = Pushing(Pushes(engine), PushChanges(self.journal), clock)
         self.reports = Reports(
@@ -209,7 +209,7 @@ class Core:
         )
         self.dispatch.elsewhere = self.failover.refused
         self.approvals = Approvals(ApprovalRows(engine), self.reports, clock)
-        self.deadlines = Deadlines(self.messages, self.dispatch, self.reports, clock)
+        self.deadlines = Deadlines(self.journal, self.messages, self.dispatch, self.reports, clock)
         self.logs = LogReading(Logs(engine), ReceivedLogs(engine), self.lookup_rows, clock, retention.logs)
         self.removers = [
             *removers(RetentionRows(engine), retention),
@@ -258,6 +258,11 @@ class Core:
             self.lookup_deliveries,
         ):
             self.settings.use(user.apply)
+
+    def _back(self) -> None:
+        """Take note that the database is there again, and that answers of its may have been lost."""
+        self.charging.doubt()
+        self.backlog.doubt()
 
     def in_memory(self) -> dict[str, int]:
         """Return how much is in memory of what goes through smsd, by what it is."""

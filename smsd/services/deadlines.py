@@ -15,6 +15,7 @@ from smsd.services.statuses import (
     VALIDITY_EXPIRED,
 )
 from smsd.store.engine import StoreUnavailable
+from smsd.store.journal import Journal
 from smsd.store.messages import Messages, State
 
 DUE, EXPIRED = 10_000, 2_000
@@ -35,15 +36,24 @@ class Deadlines(Looking):
     log = Logger()
     what = "What is due"
 
-    def __init__(self, messages: Messages, dispatch: Dispatch, reports: Reports, clock: IReactorTime) -> None:
+    def __init__(
+        self, journal: Journal, messages: Messages, dispatch: Dispatch, reports: Reports, clock: IReactorTime
+    ) -> None:
         super().__init__(clock)
+        self._journal = journal
         self._messages = messages
         self._dispatch = dispatch
         self._reports = reports
         self._in_doubt = False
 
     async def look(self) -> None:
-        """Queue what has become due, and end what is no longer valid."""
+        """Queue what has become due, and end what is no longer valid.
+
+        Not while the journal has still to bring to disk what it may have brought there already: that a
+        message was put off, say, which would be due again.
+        """
+        if not self._journal.available:
+            return
         now = self._clock.seconds()
         if self._in_doubt:
             await self._dispatch.resume()

@@ -244,8 +244,8 @@ class Outbox:
         now = self._clock.seconds()
         opens = self._hours.opens(message.account_id, now)
         stop = self._stops.of(message)
-        # A bulk that is being brought to another time would be brought to it again and again.
-        if opens <= now or (stop is not None and stop.row is not None and stop.row.moving):
+        # What is being brought to another time would be brought to it again and again.
+        if opens <= now or (stop is not None and stop.moves(message)):
             return False
         window = self._window_of(message)
         self._journal.deferred(message.id, opens, lambda _: window.settle(message.id))

@@ -204,7 +204,8 @@ class Failover(Looking):
                 message.content = new.content
                 there.offer(message)
             else:
-                # It has ended meanwhile, or a commit whose answer was lost has moved it.
+                # It has ended meanwhile, or a commit whose answer was lost has moved it: perhaps here, too.
+                here.look(message.account_id, message.priority)
                 there.look(message.account_id, message.priority)
             if after is not None:
                 after()

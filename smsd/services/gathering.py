@@ -201,6 +201,7 @@ class _Part:
 
     def refused(self, message: Message) -> None:
         self._gathering.settle(message, self.cost)
+        self._gathering.withdraw(message)
         self._incomplete.parts.pop(self._number, None)
         self._gathering.wait_for(self._incomplete)
         end_refused(message, REJECTED_NOT_ENOUGH_CREDITS)

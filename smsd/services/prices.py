@@ -42,6 +42,10 @@ class PriceList:
 
     def __init__(self, rows: Iterable[PriceRow] = ()) -> None:
         self._owners: dict[Owner, dict[Place, Quote]] = {}
+        self.add(rows)
+
+    def add(self, rows: Iterable[PriceRow]) -> None:
+        """Add prices, or change those there are."""
         for row in rows:
             scope = row.scope
             owner: Owner = scope.currency if scope.account_id is None else scope.account_id
@@ -85,11 +89,14 @@ class Prices:
         Raises:
             StoreUnavailable: if the database doesn't answer.
         """
-        version = await self._rows.version()
-        if version != self._version:
-            self._list = PriceList(await self._rows.all())
-            self._known.clear()
-            self._version = version
+        while (version := await self._rows.version()) != self._version:
+            prices = PriceList()
+            async for page in self._rows.pages():
+                prices.add(page)
+            if await self._rows.version() == version:  # Else they have changed while they were read.
+                self._list = prices
+                self._known.clear()
+                self._version = version
 
     def apply(self, rows: Rows) -> None:
         """Read the prices again if they have changed."""

@@ -48,9 +48,14 @@ class Stop(msgspec.Struct):
             return None
         if row.state == BulkState.PAUSED:
             return Verdict.HOLD
-        if row.moving and message.id <= row.up_to and not message.attempts:
+        if self.moves(message):
             return Verdict.HOLD if message.due_at != row.send_at else None
         return None
+
+    def moves(self, message: Message) -> bool:
+        """Tell whether a message of the bulk is being brought to another time."""
+        row = self.row
+        return row is not None and bool(row.moving) and message.id <= row.up_to and not message.attempts
 
 
 class Stops:

@@ -191,14 +191,14 @@ class Submission:
         if refusal == MESSAGE_ACCEPTED and home is UNKNOWN:
             refusal = REJECTED_PREFIX_MISSING
         due_at = request.due_at if request.due_at is not None and request.due_at > now else now
-        expires_at = due_at + VALIDITY
-        if request.expires_at is not None and request.expires_at < expires_at:
-            expires_at = request.expires_at
         status = PENDING_ACCEPTED if due_at > now else MESSAGE_ACCEPTED
         if self._hours.of:
             opens = self._hours.opens(request.account.id, due_at)
             if opens > due_at:
                 due_at, status = opens, PENDING_TIME_VIOLATION
+        expires_at = due_at + VALIDITY
+        if request.expires_at is not None and request.expires_at < expires_at:
+            expires_at = request.expires_at
         if refusal == MESSAGE_ACCEPTED:
             try:
                 route = self._routing.find(

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES = 24 * 60
 """Of a day."""
+WEEK = len(DAYS) * MINUTES
+ALL_WEEK = (1 << WEEK) - 1
+"""A bit for each minute of a week: many routes and accounts have hours, and these are quick and small."""
 MINUTE = 60.0
 """In seconds."""
 
@@ -21,8 +24,8 @@ _zone = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*").fullmatch
 class Week:
     """The minutes of a week in which something holds, in a zone's own time."""
 
-    def __init__(self, minutes: frozenset[int], zone: tzinfo) -> None:
-        """Take over the minutes, counted from Monday's midnight."""
+    def __init__(self, minutes: int, zone: tzinfo) -> None:
+        """Take over the minutes: bits, counted from Monday's midnight."""
         self._minutes = minutes
         self._zone = zone
         self._minute = -1
@@ -54,9 +57,10 @@ class Week:
 
     def _has(self, minute: int) -> bool:
         local = datetime.fromtimestamp(minute * MINUTE, self._zone)
-        return (local.weekday() * 24 + local.hour) * 60 + local.minute in self._minutes
+        return bool(self._minutes >> (local.weekday() * MINUTES + local.hour * 60 + local.minute) & 1)
 
 
+@lru_cache(4096)
 def hours_of(text: str) -> Week:
     """Return the hours that a text says.
 
@@ -71,10 +75,10 @@ def hours_of(text: str) -> Week:
     zone: tzinfo = UTC
     if words and not _is_span(words[-1]):
         zone = _zone_of(words.pop())
-    minutes: set[int] = set()
+    minutes = 0
     for span in " ".join(words).split(","):
         minutes |= _span(span)
-    return Week(frozenset(minutes), zone)
+    return Week(minutes, zone)
 
 
 def _is_span(word: str) -> bool:
@@ -94,8 +98,8 @@ def _zone_of(name: str) -> tzinfo:
     raise ValueError(f"Expected a time zone such as Europe/Zagreb, got {name!r}")
 
 
-def _span(text: str) -> set[int]:
-    """Return the minutes of one span; raises as :func:`hours_of`."""
+def _span(text: str) -> int:
+    """Return the minutes of one span, as bits; raises as :func:`hours_of`."""
     words = text.lower().split()
     days: range | list[int] = range(len(DAYS))
     if words and (found := _days(words[0])):
@@ -110,6 +114,8 @@ def _span(text: str) -> set[int]:
     begin, end = (int(found[one]) * 60 + int(found[one + 1]) for one in (1, 3))
     if begin >= MINUTES or end > MINUTES or begin == end:
         raise ValueError(f"Expected two times from 00:00 to 24:00, got {words[0]!r}")
-    length = (end - begin) % MINUTES or MINUTES
-    week = MINUTES * len(DAYS)
-    return {(day * MINUTES + begin + minute) % week for day in days for minute in range(length)}
+    span = (1 << ((end - begin) % MINUTES or MINUTES)) - 1
+    minutes = 0
+    for day in days:
+        minutes |= span << (day * MINUTES + begin)
+    return minutes & ALL_WEEK | minutes >> WEEK  # What ends after Sunday's midnight is on Monday.

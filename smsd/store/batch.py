@@ -52,7 +52,7 @@ GATHERED = Query(
     "id bigint, state smallint, status smallint, segments int, report smallint, content text, charged bigint",
 )
 UNGATHERED = Query(
-    "UPDATE message SET state = 0, charged = 0 FROM {rows} AS r"
+    "UPDATE message SET state = 0, status = 0, charged = 0 FROM {rows} AS r"
     " WHERE message.id = r.id AND message.state IN (1, 2)",
     "id bigint",
 )
@@ -103,10 +103,14 @@ DEFERRED = Query(
 """Lets a queued message wait for its account's hours."""
 UNTAKEN = Query(
     "DELETE FROM segment WHERE message_id IN (SELECT message.id FROM {rows} AS r"
-    " JOIN message ON message.id = r.id AND message.attempts = r.attempts - 1)",
+    " JOIN message ON message.id = r.id AND (message.attempts = r.attempts - 1"
+    " OR (message.attempts = r.attempts AND message.state = 1)))",
     "id bigint, attempts int",
 )
-"""Forgets what an operator called a message that it could not deliver, and which is sent to it anew."""
+"""Forgets what an operator called a message that it could not deliver, and which is sent to it anew.
+
+If a commit's answer was lost, the message may wait for that already, and its segments be here once more.
+"""
 UNDELIVERED = Query(
     "UPDATE message SET state = 1, due_at = r.due_at, attempts = r.attempts, error = r.error, sent_at = NULL,"
     " tried = ''"
@@ -190,6 +194,7 @@ ALONG: dict[Query, tuple[Query, ...]] = {
     REGAINED: (UNGATHERED,),
     GIVEN_BACK: (NEVER_ASKED,),
     NOT_CHARGED: (ANSWERED,),
+    UNTAKEN: (UNDELIVERED,),
     DELIVERED: (FINAL,),
     COUNTED: (CLICK,),
     CLAIMED: (WHOLE,),

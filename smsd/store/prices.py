@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from smsd.store.engine import Call, Engine, Query
@@ -35,6 +35,11 @@ ALL = Query(
     "SELECT account_id, currency, country, network, price FROM price"
     " ORDER BY coalesce(account_id, 0), currency, country, network"
 )
+PAGE = 5_000
+"""How many prices are read at once: what else a node does has its turn between two pages."""
+NEXT = Query(
+    "SELECT id, account_id, currency, country, network, price FROM price WHERE id > ? ORDER BY id LIMIT ?"
+)
 NONE = Query("DELETE FROM price")
 PUT = Query(
     "INSERT INTO price (account_id, currency, country, network, price)"
@@ -62,6 +67,13 @@ class PriceRows:
     async def all(self) -> list[PriceRow]:
         """Return all prices."""
         return [PriceRow(Scope(*scope), price) for *scope, price in await self._engine.read(Call(ALL))]
+
+    async def pages(self) -> AsyncIterator[list[PriceRow]]:
+        """Yield all prices, so many at a time; what changes meanwhile may be among them or not."""
+        last = 0
+        while rows := await self._engine.read(Call(NEXT, (last, PAGE))):
+            last = rows[-1][0]
+            yield [PriceRow(Scope(*scope), price) for _, *scope, price in rows]
 
     async def put(self, rows: Sequence[PriceRow], replace: bool = False) -> None:
         """Add prices, or change those there are; or replace all by them.

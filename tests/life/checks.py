@@ -12,17 +12,22 @@ from smsd.services.statuses import (
     DELIVERED_GROUP,
     DELIVERED_TO_HANDSET,
     EXPIRED_EXPIRED,
+    EXPIRED_GROUP,
     EXPIRED_UNKNOWN,
     NO_RESPONSE,
     REJECTED_GROUP,
+    REJECTED_NOT_SENT,
     STATUSES,
+    UNDELIVERABLE_GROUP,
     UNDELIVERABLE_NOT_DELIVERED,
+    UNDELIVERABLE_NOT_SENT,
     UNDELIVERABLE_REJECTED_OPERATOR,
 )
+from smsd.services.week import hours_of
 from smsd.store.credit import Credit
 from tests.life.clients import Order
-from tests.life.operators import FOR_GOOD, Attempt, Operator, Told, key
-from tests.life.world import CREDIT, World
+from tests.life.operators import FOR_GOOD, TOO_MUCH, Attempt, Operator, Told, key
+from tests.life.world import ACCOUNTS, CREDIT, World
 from tests.stores import result
 
 WORDS = {
@@ -34,6 +39,8 @@ WORDS = {
     b"UNKNOWN": EXPIRED_UNKNOWN,
 }
 """What the operators' words mean."""
+LAG = 120.0
+"""Seconds for which what a channel was given may wait there, or what is brought to another time."""
 DRIFT = 2
 """By how many messages the count of a backlog may be off after faults, until it is counted anew."""
 COLUMNS = (
@@ -103,8 +110,10 @@ class Ending:
                 assert order.lost, f"stored, though refused: {order}"
 
     def attempts(self, row: Row) -> list[Attempt]:
-        operator = self.operators.get(row.channel_id)
-        return operator.attempts.get(row.destination, []) if operator is not None else []
+        """Return what operators were given of a message."""
+        return [
+            one for operator in self.operators.values() for one in operator.attempts.get(row.destination, [])
+        ]
 
     def known(self, attempt: Attempt, row: Row) -> bool:
         """Tell whether smsd knew the operator's id of an attempt."""
@@ -137,13 +146,23 @@ class Ending:
         told = [one for attempt in attempts for one in attempt.receipts if one.final and one.sent_at]
         saying = {WORDS[one.stat] for one in told}
         expired = row.done_at is not None and row.done_at >= row.expires_at
+        throttled = False
         for attempt in attempts:
             assert attempt.at <= row.expires_at, f"sent after its validity: {row}"
             assert attempt.at > order.not_before - 1, f"sent too early: {row}"
-        options = self.world.options[(row.channel_id or 1) - 1]
+            # The channel goes on with a message that it has begun to send.
+            begun = attempt.number > 1 or throttled
+            assert begun or self.may_be_sent(order, attempt.at), f"sent outside its account's hours: {row}"
+            throttled = attempt.fate.status in TOO_MUCH
+        approved, decided_at = self.world.decided.get(row.destination, (False, 0.0))
+        account = self.world.accounts[order.account]
+        if attempts and account["approval"] == "everything":
+            assert approved, f"sent without approval: {row}"
+            assert attempts[0].at >= decided_at, f"sent before its approval: {row}"
+        fails = [one for one in self.world.options if one["unanswered"] == "fail"]
         match row.status:
             case 5:
-                numbers = {attempt.number for attempt in attempts}
+                numbers = {attempt.number for attempt in attempts if attempt.channel_id == row.channel_id}
                 delivered = {
                     attempt.number for attempt in attempts if any(one.delivered for one in attempt.receipts)
                 }
@@ -158,7 +177,8 @@ class Ending:
                 assert row.done_at >= row.accepted_at + PATIENCE or expired
                 assert not attempts
             case 28:
-                assert row.bulk_id in self.world.canceled, f"nobody canceled it: {row}"
+                rejected = decided_at and not approved
+                assert rejected or row.bulk_id in self.world.canceled, f"nobody canceled it: {row}"
                 assert row.error == 4100
             case 15:
                 assert expired or EXPIRED_EXPIRED in saying, f"not expired: {row}"
@@ -166,7 +186,7 @@ class Ending:
                 refused = any(one.answered_at and one.fate.status in FOR_GOOD for one in attempts)
                 assert refused or row.status in saying, f"not refused: {row} {attempts}"
             case 9:
-                unanswered = options["unanswered"] == "fail" and row.error == NO_RESPONSE
+                unanswered = fails and row.error == NO_RESPONSE
                 assert unanswered or row.status in saying, f"not undelivered: {row} {attempts}"
             case 22:
                 assert row.status in saying, f"nobody said so: {row} {attempts}"
@@ -174,6 +194,11 @@ class Ending:
                 assert row.group == REJECTED_GROUP, row
                 assert not attempts, f"sent, though rejected: {row}"
         self.receipts_counted(row, attempts)
+
+    def may_be_sent(self, order: Order, at: float) -> bool:
+        """Tell whether a message may be sent at a time; a moment after its hours what is under way may be."""
+        hours = self.world.accounts[order.account]["hours"]
+        return not hours or any(hours_of(hours).opens(time) == time for time in (at, at - LAG))
 
     def receipts_counted(self, row: Row, attempts: list[Attempt]) -> None:
         """See to it that what the operator has said, and smsd has acknowledged, is what counts."""
@@ -183,7 +208,7 @@ class Ending:
         whole = row.segments == 1 or 0 in words
         numbers = {0} if whole else set(range(1, row.segments + 1))
         failures = set().union(*words.values()) - {DELIVERED_TO_HANDSET}
-        if self.operators[row.channel_id].again and not whole:
+        if any(operator.again for operator in self.operators.values()) and not whole:
             # Some segments that failed for now may wait in vain to hear how the others end.
             words = {number: said - {UNDELIVERABLE_NOT_DELIVERED} for number, said in words.items()}
             words = {number: said for number, said in words.items() if said}
@@ -220,7 +245,14 @@ class Ending:
         taken = {id for (id,) in self.world.rows("SELECT DISTINCT message_id FROM segment")}
         for row in self.rows:
             cost = int(Decimal(row.price) * MICROS) * row.segments
-            expected = cost if row.id in taken or row.group == DELIVERED_GROUP else 0
+            refund = self.world.accounts[ACCOUNTS[row.account_id - 1]]["refund"]
+            refused = row.group == REJECTED_GROUP and row.status != REJECTED_NOT_SENT
+            refused |= row.status == UNDELIVERABLE_NOT_SENT  # Not all of it has come.
+            kept = row.id in taken or row.group == DELIVERED_GROUP
+            failed = row.group in (UNDELIVERABLE_GROUP, EXPIRED_GROUP)
+            if refund == "nothing":
+                kept = not refused
+            expected = cost if kept and not (refund == "undelivered" and failed) else 0
             # What is never answered may have been taken; what is, when its validity ends, may not count.
             late = row.id in taken and (row.sent_at is None or row.sent_at == row.done_at)
             doubtful = row.error == NO_RESPONSE or (late and row.status == EXPIRED_EXPIRED)
@@ -228,8 +260,8 @@ class Ending:
             doubtful |= row.done_at is not None and row.due_at > row.done_at
             # Of several segments one may be taken after another was refused.
             doubtful |= row.segments > 1 and row.status == UNDELIVERABLE_REJECTED_OPERATOR
-            kept = row.charged == expected or (doubtful and row.charged in (0, cost))
-            assert kept, f"charged amiss, of {cost}: {row}"
+            right = row.charged == expected or (doubtful and row.charged in (0, cost))
+            assert right, f"charged amiss, of {cost}: {row}"
         charged = sum(row.charged for row in self.rows if row.account_id == 2)
         assert self.world.node.core.charging.left(2) == CREDIT - charged
         for account_id, balance, ledger in result(Credit(self.world.node.engine).sums()):

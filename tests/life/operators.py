@@ -89,6 +89,7 @@ class Told(msgspec.Struct):
 class Attempt(msgspec.Struct):
     """A submit_sm, and all that followed."""
 
+    channel_id: int
     destination: str
     number: int
     """Which segment it is; 0: all of the message."""
@@ -159,6 +160,8 @@ class Operator:
         self.calm = False
         """Whether it does what operators should do."""
         self.refusing_binds = False
+        self.rivals: list[Operator] = []
+        """The others, who may get a message that this one does not take."""
         self.again = False
         """Whether failures that may pass are to be tried again by smsd."""
         self._ids = count(channel_id * 1_000_000_000 + 1)
@@ -204,8 +207,12 @@ class Operator:
             assert not one.safe or (self.again and failed), (
                 f"{destination} is sent again, though it was taken"
             )
+        for rival in self.rivals:
+            for one in rival.attempts[destination]:
+                failed = any(told.may_pass and told.sent_at for told in one.receipts)
+                assert not one.safe or (rival.again and failed), f"{destination} goes to two operators"
         fate = Fate() if self.calm else self._fate()
-        attempt = Attempt(destination, number, str(next(self._ids)), now, fate)
+        attempt = Attempt(self.channel_id, destination, number, str(next(self._ids)), now, fate)
         self._diary.note(f"is submitted: segment {number}, as {attempt.operator_id}: {fate}", destination)
         self.attempts[destination].append(attempt)
         if fate.cut == "before":

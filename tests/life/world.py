@@ -18,16 +18,18 @@ from zope.interface import alsoProvides, implementer, providedBy
 
 from smsd.http_api.site import Limits as HttpLimits
 from smsd.http_api.site import site
-from smsd.services.charging import MICROS
+from smsd.services.charging import MICROS, REFUNDS
 from smsd.services.columns import NEW_ACCOUNT
 from smsd.services.core import Bounds
 from smsd.services.push_requests import Pace
 from smsd.smpp.pdu import BindReceiver, BindTransceiver, BindTransmitter, SubmitSm
 from smsd.smpp.tlv import MESSAGE_PAYLOAD
 from smsd.sms.udh import Concatenation, with_length
+from smsd.store.approvals import APPROVED, REJECTED, ApprovalRows, Which
 from smsd.store.credit import Credit
 from smsd.store.engine import Call, Query, Row
-from smsd.store.settings import SettingsTables
+from smsd.store.prices import PriceRow, PriceRows, Scope
+from smsd.store.settings import Rows, SettingsTables
 from tests.life.clients import Book, Esme, Order, Web, Wire, request
 from tests.life.diary import Diary
 from tests.life.operators import HOUR, Operator
@@ -39,7 +41,9 @@ CREDIT = 10 * MICROS
 VALIDITY = 48 * HOUR
 LATEST = 5 * HOUR
 """How far ahead messages are scheduled."""
+DAY = 24 * HOUR
 UNSTORED, HELD = 40, 4
+PRICES = ("0.01", "0.015", "0", "2.5")
 NOBODY = 1
 """A port where nobody listens."""
 
@@ -173,6 +177,10 @@ class World:
         self.wires: list[Wire] = []
         self.bulks: list[str] = []
         self.canceled: set[str] = set()
+        self.accounts: dict[str, dict[str, Any]] = {}
+        """What is set of each account."""
+        self.decided: dict[str, tuple[bool, float]] = {}
+        """Which destinations' messages were approved or not, and when."""
         self.fetches_lost = False
         """Whether reports may have been given to nobody."""
         self.calm = False
@@ -194,9 +202,18 @@ class World:
                 "password": HASH,
                 "receipts_to_submitter": random.randrange(2),
                 "standard_receipts": random.randrange(2),
+                "refund": random.choice(REFUNDS),
+                "hours": random.choice(("", "", "", _window(random))),
+                "approval": random.choice(("", "", "", "everything", "bulks:1")),
             }
+            self.accounts[name] = row
             result(tables.insert("account", row))
         result(Credit(node.engine).add(2, CREDIT))
+        self._change_prices()
+        others = random.random() < 0.5
+        """Whether messages may go to the other operator, too."""
+        for operator, other in zip(self.operators, reversed(self.operators), strict=True):
+            operator.rivals = [other]
         for operator, prefix in zip(self.operators, ("41", "49"), strict=True):
             options = {
                 "endpoint": f"tcp:127.0.0.1:{operator.port}",
@@ -215,6 +232,9 @@ class World:
             name = f"operator{operator.channel_id}"
             result(node.administration.add_channel(name, "smpp", msgspec.json.encode(options).decode()))
             result(node.administration.add_route(name, prefix, price="0.01"))
+            if others:
+                for country in ("41", "49"):
+                    result(node.administration.add_route(name, country, price="0.02", priority=-1))
 
     # What happens.
 
@@ -228,6 +248,8 @@ class World:
             self._bind_client: 25,
             self._leave: 4,
             self._change_bulk: 6,
+            self._decide: 6,
+            self._change_prices: 1,
             self._cut_operator: 3,
             self._shut_operator: 2,
             self._open_operators: 8,
@@ -434,6 +456,30 @@ class World:
     def _operator(self) -> Operator:
         return self.random.choice(self.operators)
 
+    def _decide(self) -> None:
+        """Approve some of what waits for that, or reject it."""
+        if not self.node.engine.sound:
+            return
+        rows = ApprovalRows(self.node.engine)
+        waiting = result(rows.waiting(Which(), self.random.choice((1, 3, 1000))))
+        approved = self.calm or self.random.random() < 0.7
+        for message in waiting:
+            self.diary.note(f"is {'approved' if approved else 'rejected'}", message.destination)
+            self.decided[message.destination] = approved, self.network.seconds()
+        ids = [message.id for message in waiting]
+        assert result(rows.decide(ids, APPROVED if approved else REJECTED)) == len(ids)
+
+    def _change_prices(self) -> None:
+        engine, random = self.node.engine, self.random
+        if not engine.sound:
+            return
+        prices = {
+            Scope(random.choice((None, 1, 2)), "", random.choice(("", "CH", "DE"))): random.choice(PRICES)
+            for _ in range(random.randrange(4))
+        }
+        result(PriceRows(engine).put([PriceRow(*one) for one in prices.items()], replace=True))
+        self.node.core.charging.prices.apply(Rows())
+
     def _cut_operator(self) -> None:
         self._operator().cut_all()
 
@@ -525,8 +571,10 @@ class World:
         for _ in range(90):
             self._wait(1)
             self.look()
+            if self.random.random() < 0.05:
+                self._decide()
         self._retry_receipts()
-        until = self.network.seconds() + LATEST + VALIDITY + HOUR
+        until = self.network.seconds() + LATEST + VALIDITY + DAY + HOUR
         while self.network.seconds() < until:
             self._wait(1)
             self.look()
@@ -571,6 +619,13 @@ def _relative(seconds: float) -> bytes:
     seconds = int(seconds)
     days, seconds = divmod(seconds, 86400)
     return b"0000%02d%02d%02d%02d000R" % (days, seconds // 3600, seconds // 60 % 60, seconds % 60)
+
+
+def _window(random: Random) -> str:
+    """Return hours of a day, as accounts have them."""
+    begin, length = random.randrange(24 * 60), random.randrange(60, 20 * 60)
+    begun, ended = (divmod(minute % (24 * 60), 60) for minute in (begin, begin + length))
+    return "{:02}:{:02}-{:02}:{:02}".format(*begun, *ended)
 
 
 def _date(seconds: float) -> str:

@@ -12,6 +12,7 @@ from smsd.services.backlog import RECOUNT, OverRate, QueueFull
 from smsd.sms.udh import Concatenation
 from smsd.store.settings import Account
 from tests.services.rig import Node, account
+from tests.stores import gone
 
 
 @pytest.fixture
@@ -143,3 +144,13 @@ def test_a_count_that_is_wrong_is_put_right_when_it_matters(node: Node) -> None:
     assert not admitted(node, one)
     node.turn()
     assert admitted(node, one)
+
+
+def test_what_has_ended_without_anybody_hearing_of_it_waits_no_more(node: Node) -> None:
+    for message in node.submit(5):
+        node.engine.after = gone()
+        node.reports.cancel(message)
+    node.turn()
+    node.clock.advance(0.1)
+    node.turn()
+    assert node.core.backlog.waiting == 0

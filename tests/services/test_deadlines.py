@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from smsd.services.retries import FIRST_RETRY
 from smsd.services.statuses import (
     EXPIRED_DLR_UNKNOWN,
     EXPIRED_EXPIRED,
+    SYSTEM_FAILURE,
     UNDELIVERABLE_NOT_SENT,
     VALIDITY_EXPIRED,
 )
@@ -122,6 +124,21 @@ def test_what_has_become_due_without_anybody_hearing_of_it_is_sent(looking: Node
     node.engine.after = [*gone(1)]
     node.clock.pump([1] * 3)
     assert len(node.take_all()) == 1
+
+
+@pytest.mark.parametrize("later", range(5))
+def test_what_was_put_off_is_sent_again_though_nobody_heard_that_it_was(looking: Node, later: int) -> None:
+    node = looking
+    (message,) = node.submit()
+    (taken,) = node.take_all()
+    node.engine.after = [*gone(1)]
+    node.outbox.refused(taken, temporary=True, error=SYSTEM_FAILURE)
+    node.turn()
+    node.engine.before = [*gone(1000)]
+    node.clock.pump([1] * (int(FIRST_RETRY) + later))
+    node.engine.before = []  # It is due now, and may be asked for before the journal asks.
+    node.clock.pump([1] * 10)
+    assert [one.id for one in node.take_all()] == [message.id]
 
 
 def test_a_mistake_is_logged_and_ends_no_looking(

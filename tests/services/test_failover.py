@@ -524,3 +524,16 @@ def test_a_message_in_letters_of_its_own_moves_as_it_is(node: Failing) -> None:
     before = message.content
     node.refuse(message)
     assert node.at(2)[0].content == before
+
+
+def test_what_was_moved_on_while_nobody_knew_of_the_first_move_is_not_left_behind(node: Failing) -> None:
+    (message,) = node.submit()
+    assert node.at(1) == [message]
+    node.engine.after = gone()
+    node.refuse(message)
+    node.dispatch.look(Queue(2, 1, 0))
+    node.turn()
+    (found,) = node.at(2)
+    node.refuse(found)
+    node.pass_time(2)
+    assert [one.id for one in [*node.at(2), *node.at(3)]] == [message.id]

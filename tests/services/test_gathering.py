@@ -7,13 +7,19 @@ import pytest
 
 from smsd.services.charging import MICROS
 from smsd.services.gathering import PATIENCE
-from smsd.services.statuses import NOT_SUBMITTED, REJECTED_PREFIX_MISSING, UNDELIVERABLE_NOT_SENT
+from smsd.services.statuses import (
+    NOT_SUBMITTED,
+    PENDING_APPROVAL,
+    REJECTED_PREFIX_MISSING,
+    UNDELIVERABLE_NOT_SENT,
+)
 from smsd.services.submission import Refused
 from smsd.sms.udh import Concatenation
 from smsd.store.credit import Credit
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.messages import Message, Report, State
+from smsd.store.settings import Rows
 from tests.services.rig import Node, Receiver, account
 from tests.stores import content, gone, result
 
@@ -270,4 +276,42 @@ def test_parts_that_a_crash_left_behind_are_removed(node: Node) -> None:
     node.turn()
     assert node.rows("SELECT * FROM fragment") == []
     assert len(node.take_all()) == 1
+    node.close()
+
+
+def test_a_last_part_that_credit_did_not_cover_may_come_again_though_texts_must_not(node: Node) -> None:
+    credit = Credit(node.engine)
+    result(credit.add(1, MICROS))
+    result(node.core.charging.resume())
+    node.core.flood.apply(Rows((account(repeat_after=60),)))
+    for number in (1, 2):
+        part(node, number)
+    node.turn()
+    result(credit.add(1, -MICROS))  # By another node.
+    message = part(node, 3)
+    node.turn()
+    assert node.submitter.heard[-1] == ("refused", message.id)
+    result(credit.add(1, MICROS))
+    result(node.core.charging.resume())
+    assert part(node, 3).id == message.id
+    node.turn()
+    assert [one.id for one in node.take_all()] == [message.id]
+
+
+def test_a_message_for_approval_whose_last_part_was_refused_waits_for_it_after_a_restart(node: Node) -> None:
+    settings = Rows((account(approval="everything"),))
+    node.core.checks.apply(settings)
+    message = part(node, 1)
+    part(node, 2)
+    node.turn()
+    node.engine.after = gone()
+    part(node, 3)
+    node.turn()
+    node.clock.advance(0.1)
+    node.turn()
+    node = node.killed_and_started()
+    node.core.checks.apply(settings)
+    assert part(node, 3).id == message.id
+    node.turn()
+    assert node.state(message) == (State.SCHEDULED, PENDING_APPROVAL)
     node.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import AsyncIterator
 from io import StringIO
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from smsd.services.columns import SettingError
 from smsd.services.price_administration import HEADS, prices_of
 from smsd.services.prices import PriceList
-from smsd.store.prices import PriceRow, Scope
-from tests.services.rig import account
+from smsd.store.prices import PriceRow, PriceRows, Scope
+from tests.services.rig import Node, account
+from tests.stores import result
 
 ACCOUNTS = (account(1, "acme"), account(2, "other", currency="CHF"))
 
@@ -101,3 +103,23 @@ def test_what_is_no_price_is_told_with_its_line(text: str, sentence: str) -> Non
 def test_blanks_and_small_letters_are_taken() -> None:
     lines = ["Price, Currency, Country\n", "0.010, chf, hr\n", "0.02, chf, HR\n"]
     assert prices_of(lines, ACCOUNTS) == [PriceRow(Scope(None, "CHF", "HR"), "0.02")]
+
+
+def test_prices_that_change_while_they_are_read_page_by_page_are_read_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smsd.store.prices.PAGE", 2)
+    rows = PriceRows(node.engine)
+    countries = ("HR", "CH", "AT", "DE", "IT")
+    result(rows.put([PriceRow(Scope(country=one), "1") for one in countries]))
+    prices, pages = node.core.charging.prices, PriceRows.pages
+
+    async def changing(self: PriceRows) -> AsyncIterator[list[PriceRow]]:
+        monkeypatch.setattr(PriceRows, "pages", pages)
+        async for page in pages(self):
+            yield page
+            await rows.put([PriceRow(Scope(country="HR"), "2")])
+
+    monkeypatch.setattr(PriceRows, "pages", changing)
+    result(prices.resume())
+    assert [prices.of(ACCOUNTS[0], one, "", "0") for one in countries] == ["2", "1", "1", "1", "1"]

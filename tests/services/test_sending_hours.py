@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.logger import capturedLogs
 
 from smsd.services.logs import shown_status
 from smsd.services.sending_hours import SendingHours
@@ -135,7 +136,7 @@ def test_a_message_outside_the_hours_waits_until_they_begin(looking: Node) -> No
     (message,) = node.submit()
     assert node.state(message) == (State.SCHEDULED, PENDING_TIME_VIOLATION)
     assert shown_status(message) == PENDING_TIME_VIOLATION
-    assert (message.due_at, message.expires_at) == (NOON + 3600, NOON + VALIDITY)
+    assert (message.due_at, message.expires_at) == (NOON + 3600, NOON + 3600 + VALIDITY)
     (other,) = node.submit(account=account(2, "zoo"))
     assert sent(node) == [other.id]
     node.clock.pump([60.0] * 59)
@@ -155,9 +156,23 @@ def test_a_time_that_the_client_says_is_put_off_to_the_hours(node: Node) -> None
     hold_to(node, FROM_TEN)
     (early,) = node.submit(due_at=NOON + 60)
     assert (early.due_at, early.status) == (NOON + 3600, PENDING_TIME_VIOLATION)
-    assert early.expires_at == NOON + 60 + VALIDITY
+    assert early.expires_at == NOON + 3600 + VALIDITY
     (fitting,) = node.submit(due_at=NOON + 7200)
     assert (fitting.due_at, fitting.status) == (NOON + 7200, PENDING_ACCEPTED)
+
+
+def test_a_message_without_a_validity_of_its_own_outlasts_a_weekend(looking: Node) -> None:
+    node = looking
+    hold_to(node, "mon-wed 08:00-09:00 UTC")
+    node.clock.advance(at("2027-01-16T12:00") - NOON)
+    (message,) = node.submit()
+    assert message.due_at == at("2027-01-18T08:00")
+    node.clock.advance(at("2027-01-20T12:00") - node.clock.seconds())
+    (later,) = node.submit()
+    assert later.due_at == at("2027-01-25T08:00")
+    node.clock.advance(later.due_at - node.clock.seconds())
+    node.clock.pump([1.0, 1.0])
+    assert sent(node) == [later.id]
 
 
 def test_a_message_that_expires_before_the_hours_begin_is_not_sent(looking: Node) -> None:
@@ -219,3 +234,28 @@ def test_parts_wait_as_the_message_that_they_make(looking: Node) -> None:
     assert node.rows("SELECT state, status FROM message") == [(State.SCHEDULED, PENDING_TIME_VIOLATION)]
     node.clock.pump([60.0] * 61)
     assert len(sent(node)) == 1
+
+
+def test_another_attempt_waits_for_the_hours_though_its_bulk_is_being_moved(looking: Node) -> None:
+    node = looking
+    hold_to(node, UNTIL_NINE)
+    node.clock.advance(230)
+    (message,) = node.submit(bulk_id="b")
+    (taken,) = node.take_all()
+    node.outbox.refused(taken, temporary=True, error=SYSTEM_FAILURE)
+    node.turn()
+    node.clock.pump([1.0] * 55)
+    result(node.core.bulks.reschedule(Bulk(1, "b"), node.clock.seconds()))
+    node.outbox.attach(None)
+    node.clock.pump([1.0] * 6)
+    node.clock.advance(10)
+    assert sent(node) == []
+    assert node.state(message) == (State.SCHEDULED, PENDING_TIME_VIOLATION)
+
+
+def test_hours_that_this_machine_does_not_know_harm_no_other_account() -> None:
+    hours = SendingHours()
+    with capturedLogs() as events:
+        hours.apply(Rows((account(1, "a", hours="08:00-09:00 Mars/Base"), account(2, "b", hours="mon"))))
+    assert list(hours.of) == [2]
+    assert [event["account"] for event in events] == ["a"]

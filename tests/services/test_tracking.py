@@ -490,3 +490,20 @@ def test_what_has_its_receipt_before_its_response_keeps_its_charge(node: Node) -
     assert node.state(message)[0] == State.FINAL
     ((price, charged),) = node.rows("SELECT price, charged FROM message")
     assert charged == micros(price) > 0
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_what_is_sent_anew_is_sent_whole_though_an_answer_of_the_database_was_lost(
+    node: Node, lost: str
+) -> None:
+    (message,) = node.submit(body=LONG)
+    (taken,) = node.take_all()
+    setattr(node.engine, lost, gone())
+    node.send(taken, "a", "b", "c")
+    for operator_id in ("a", "b", "c"):
+        node.receipt(operator_id, Outcome(UNDELIVERABLE_NOT_DELIVERED, SYSTEM_FAILURE, again=True))
+    node.turn()
+    node.clock.advance(0.1)
+    node.turn()
+    assert node.state(message)[0] == State.SCHEDULED
+    assert node.rows("SELECT * FROM segment") == []

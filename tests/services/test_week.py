@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -65,3 +66,14 @@ def test_any_text_is_hours_or_is_refused_in_words(text: str) -> None:
     with suppress(ValueError):
         hours = hours_of(text)
         assert any(MONDAY_NOON + minute * 60 in hours for minute in range(7 * 24 * 60))
+
+
+def test_hours_of_many_take_little_memory() -> None:
+    texts = [f"mon-fri {hour:02}:{minute:02}-24:00" for hour in range(10) for minute in range(20)]
+    tracemalloc.start()
+    try:
+        kept = [hours_of(text) for text in texts]
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used < 10_000 * len(kept)

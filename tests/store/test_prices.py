@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from smsd.store.engine import Call, Engine, Query, StoreRefused
-from smsd.store.prices import PriceRow, PriceRows, Scope
+from smsd.store.prices import PAGE, PriceRow, PriceRows, Scope
 from smsd.store.settings import SettingsTables
 from tests.stores import Changes
 
@@ -64,3 +66,6 @@ async def test_many_prices_are_one_transaction(engine: Engine) -> None:
     many = [PriceRow(Scope(network=f"{number:06}"), "0.1") for number in range(20_000)]
     await rows.put(many)
     assert await rows.all() == many
+    pages = [page async for page in rows.pages()]
+    assert sorted(itertools.chain.from_iterable(pages)) == many
+    assert max(map(len, pages)) == PAGE
