@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from smsd.numbering.addresses import destination
 from smsd.services.administration import Administration
-from smsd.services.columns import SettingError, account_columns, route_columns
+from smsd.services.columns import ROUTES, SettingError, account_columns, check_country, route_columns
 from smsd.services.network_administration import NetworkAdministration
 from smsd.services.prices import PriceList
 from smsd.services.routing import Routing, Unroutable
@@ -131,6 +131,7 @@ def price_row(given: Mapping[str, str], accounts: Sequence[Account]) -> PriceRow
         SettingError: if a value won't do.
     """
     scope = price_scope(given, accounts)
+    check_country(scope.country)
     price = given.get("price", "")
     route_columns({"price": price})
     return PriceRow(scope, price)
@@ -147,12 +148,10 @@ def price_scope(given: Mapping[str, str], accounts: Sequence[Account]) -> Scope:
         raise SettingError("An account's own price is in its currency: name one or the other.")
     if currency:
         account_columns({"currency": currency})
-    if not re.fullmatch(r"([A-Z]{2})?", country):
-        raise SettingError(f"A country has two letters, as in ISO 3166: not {country!r}.")
-    if not re.fullmatch(r"([0-9]{3}|[0-9]{5,6})?", network):
-        raise SettingError(
-            f"A network is an MCC, such as 219, or MCC and MNC, such as 21910: not {network!r}."
-        )
+    for column, value in (("country", country), ("network", network)):
+        pattern, words = ROUTES[column]
+        if not re.fullmatch(pattern, value):
+            raise SettingError(f"{words}: not {value!r}.")
     return Scope(ids.get(name), currency, country, network)
 
 

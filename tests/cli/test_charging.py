@@ -139,6 +139,7 @@ def test_a_list_is_exported_changed_and_imported_and_a_running_node_follows(
     ("arguments", "sentence"),
     [
         (["price", "add", "x"], "A price is a decimal from 0, with up to 6 places: not 'x'."),
+        (["price", "add", "1", "--country", "UK"], "No number is in a country UK"),
         (["price", "set", "1", "--country", "HR"], "There is no price for country HR."),
         (["price", "remove"], "There is no price for everybody and everywhere."),
         (["price", "find", "acme", "x"], "It is no international number: 'x'."),

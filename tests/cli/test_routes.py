@@ -60,6 +60,10 @@ def test_a_network_is_forbidden_and_told_so(stack: Stack, smsd: Command) -> None
     ("arguments", "sentence"),
     [
         (["play", "--country", "Croatia"], "A country is a code of ISO 3166, such as HR: not 'CROATIA'."),
+        (
+            ["play", "--country", "UK"],
+            "No number is in a country UK: its code is one of ISO 3166, such as GB.",
+        ),
         (["play", "--network", "2191"], "A network is an MCC, or an MCC and an MNC"),
         (["play", "--sender", "a*b"], "A sender has up to 15 characters"),
         (["play", "--sender", "*"], "A sender has up to 15 characters"),
