@@ -65,7 +65,7 @@ def state_of(channel: Channel, state: ChannelState | None, now: float) -> str:
     return found if channel.mode == NORMAL else f"{channel.mode}, {found}"
 
 
-def _mode(name: str, mode: str, words: str) -> click.Command:
+def _mode(name: str, mode: str, done: str, words: str) -> click.Command:
     """Return a command that changes what a channel may do."""
 
     @channel.command(name, help=words)
@@ -74,19 +74,19 @@ def _mode(name: str, mode: str, words: str) -> click.Command:
     def change(config: str | None, name: str) -> None:
         async def work(administration: Administration) -> None:
             await administration.change_channel(name, mode=mode)
-            click.echo(f"Channel {name} is {mode}.")
+            click.echo(f"Channel {name} is {done}.")
 
         run(config, work)
 
     return change
 
 
-_mode("suspend", SUSPENDED, "Let a channel send nothing; what is accepted for it waits.")
-_mode("drain", DRAINING, "Let a channel send what it has, and take nothing new.")
-_mode("resume", NORMAL, "Let a channel take and send messages again.")
+_mode("suspend", SUSPENDED, "suspended", "Let a channel send nothing; what is accepted for it waits.")
+_mode("drain", DRAINING, "draining", "Let a channel send what it has, and take nothing new.")
+_mode("resume", NORMAL, "resumed", "Let a channel take and send messages again.")
 
 
-_options = click.argument("options", nargs=-1, metavar="[NAME=VALUE]...")
+_options = click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
 _alphabets = click.option("--alphabets", help="gsm7, latin1, ucs2: those the operator takes (new: all).")
 
 
@@ -119,7 +119,7 @@ def channel_add(
 @_options
 @click.pass_obj
 def channel_set(config: str | None, /, name: str, options: tuple[str, ...], **given: Any) -> None:
-    """Change a channel; NAME= alone gives an option its default again."""
+    """Change a channel; OPTION= alone gives an option its default again."""
     columns = changes_of(given | ({"options": options} if options else {}))
 
     async def work(administration: Administration) -> None:
@@ -146,13 +146,13 @@ def channel_remove(config: str | None, name: str) -> None:
 
 
 def _shown(options: str) -> str:
-    """Return a channel's options as NAME=VALUE, without its password."""
+    """Return a channel's options as OPTION=VALUE, without its password."""
     given = json.loads(options)
     return " ".join(f"{name}={'…' if name == SECRET else value}" for name, value in given.items())
 
 
 def _json(kind: str, options: dict[str, Any], changes: tuple[str, ...]) -> str:
-    """Return a channel's options with NAME=VALUE changes as JSON.
+    """Return a channel's options with OPTION=VALUE changes as JSON.
 
     Raises:
         InvalidOptions: naming the one that won't do.
@@ -161,7 +161,7 @@ def _json(kind: str, options: dict[str, Any], changes: tuple[str, ...]) -> str:
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals:
-            raise InvalidOptions(f"Expected NAME=VALUE, got {change!r}.")
+            raise InvalidOptions(f"Expected OPTION=VALUE, got {change!r}.")
         changed[name] = value
         if not value:
             del changed[name]

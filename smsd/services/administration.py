@@ -348,8 +348,8 @@ class Administration:
         for route in (await self.rows()).routes:
             if route.id != wanted.id and identity(route) == identity(wanted):
                 raise SettingError(
-                    f"Route {route.id} has prefix {wanted.prefix!r} already, and all else that says for what"
-                    " it is and where it leads: change its weight, say."
+                    f"Route {route.id} is for these messages, and leads there, already: change its weight,"
+                    " price or cost."
                 )
 
     async def _keeps_currency(self, account: Account) -> None:

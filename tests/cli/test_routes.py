@@ -72,7 +72,7 @@ def test_a_network_is_forbidden_and_told_so(stack: Stack, smsd: Command) -> None
         (["play", "--weight", "0"], "A weight is a number from 1 to 1000: not 0."),
         (["play", "--priority", "5000"], "A priority is a number from -1000 to 1000: not 5000."),
         (["play", "--cost", "-1"], "A cost is a decimal from 0"),
-        (["operator"], "Route 1 has prefix '' already"),
+        (["operator"], "Route 1 is for these messages, and leads there, already"),
     ],
 )
 def test_what_is_no_route_is_told_in_a_sentence(smsd: Command, arguments: list[str], sentence: str) -> None:
