@@ -171,12 +171,12 @@ _missing = re.compile(r"Object missing required field `(\w+)`").fullmatch
 _unknown = re.compile(r"Object contains unknown field `(.+)`").fullmatch
 
 
-def _words(kind: str) -> dict[str, tuple[object, ...]]:
+def _words(kind: str) -> dict[str, list[str]]:
     """Return the words among which a kind's options choose."""
     told = msgspec.inspect.type_info(KINDS[kind])
     assert isinstance(told, msgspec.inspect.StructType)
     return {
-        one.encode_name: one.type.values
+        one.encode_name: list(map(str, one.type.values))
         for one in told.fields
         if isinstance(one.type, msgspec.inspect.LiteralType)
     }

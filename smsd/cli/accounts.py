@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
 from smsd.cli.work import changes_of, columns_of, run, table, yes
 from smsd.services.administration import Administration
+
+FLAGS = ("enabled", "tls", "standard_receipts", "receipts_to_submitter")
+"""The settings of an account that are so or not."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,7 +113,7 @@ def account_list(config: str | None) -> None:
 
 
 @account.command("show")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.pass_obj
 def account_show(config: str | None, system_id: str) -> None:
     """Show all settings of an account but its password."""
@@ -119,14 +123,27 @@ def account_show(config: str | None, system_id: str) -> None:
         hidden = ("id", "password")
         table(
             ("SETTING", "VALUE"),
-            ((name, getattr(one, name)) for name in one.__struct_fields__ if name not in hidden),
+            (
+                (name.replace("_", "-"), _shown(name, getattr(one, name)))
+                for name in one.__struct_fields__
+                if name not in hidden
+            ),
         )
 
     run(config, work)
 
 
+def _shown(name: str, value: str | int) -> str:
+    """Return a setting of an account as `account set` takes it."""
+    if name in FLAGS:
+        return yes(int(value))
+    if name == "package_until":
+        return datetime.fromtimestamp(int(value), UTC).isoformat() if value else "none"
+    return str(value)
+
+
 @account.command("add")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.option(
     "--password", prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if not given."
 )
@@ -145,7 +162,7 @@ def account_add(config: str | None, /, system_id: str, password: str, **given: A
 
 
 @account.command("set")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.option("--password", help="A new password.")
 @click.option("--enabled/--disabled", default=None, help="Whether it may be used; its sessions end if not.")
 @_settings
@@ -163,7 +180,7 @@ def account_set(config: str | None, /, system_id: str, **given: Any) -> None:
 
 
 @account.command("remove")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.pass_obj
 def account_remove(config: str | None, system_id: str) -> None:
     """Remove an account; its sessions end."""

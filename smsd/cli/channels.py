@@ -86,13 +86,22 @@ _mode("drain", DRAINING, "draining", "Let a channel send what it has, and take n
 _mode("resume", NORMAL, "resumed", "Let a channel take and send messages again.")
 
 
+def _known() -> str:
+    """Return which options there are, for a command's help."""
+    return "\n\n".join(
+        f"Options of kind {kind}: {', '.join(options.__struct_fields__)}." for kind, options in KINDS.items()
+    )
+
+
 _options = click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
 _alphabets = click.option("--alphabets", help="gsm7, latin1, ucs2: those the operator takes (new: all).")
 
 
-@channel.command("add")
+@channel.command("add", epilog=_known())
 @click.argument("name")
-@click.option("--kind", type=click.Choice(sorted(KINDS)), default="smpp", show_default=True)
+@click.option(
+    "--kind", type=click.Choice(list(KINDS)), default="smpp", show_default=True, help="What it leads to."
+)
 @_alphabets
 @_options
 @click.pass_obj
@@ -101,7 +110,7 @@ def channel_add(
 ) -> None:
     """Add a channel with its kind's options.
 
-    For example: smsd channel add acme endpoint=tcp:smsc.example:2775 system_id=me password=secret
+    For example: smsd channel add acme endpoint=tcp:smsc.example:2775 system_id=me password=secret.
     """
 
     async def work(administration: Administration) -> None:
@@ -112,7 +121,7 @@ def channel_add(
     run(config, work)
 
 
-@channel.command("set")
+@channel.command("set", epilog=_known())
 @click.argument("name")
 @click.option("--enabled/--disabled", default=None, help="Whether it runs; what waits for it waits if not.")
 @_alphabets
@@ -136,7 +145,10 @@ def channel_set(config: str | None, /, name: str, options: tuple[str, ...], **gi
 @click.argument("name")
 @click.pass_obj
 def channel_remove(config: str | None, name: str) -> None:
-    """Remove a channel to which no route leads and for which no message waits."""
+    """Remove a channel.
+
+    No route may lead to it, and no message wait for it.
+    """
 
     async def work(administration: Administration) -> None:
         await administration.remove_channel(name)

@@ -48,7 +48,7 @@ def test_a_file_is_imported_and_exported(stack: Stack, smsd: Command, tmp_path: 
     imported = smsd("list", "import", "dnd", str(file), "--replace")
     assert imported.output == "Put on the list dnd: 1. Taken off it: 1.\n"
     assert submitted(stack) == ESME_ROK
-    assert smsd("list", "count").output.endswith("dnd   everybody  2\n")
+    assert smsd("list", "count").output.endswith("dnd   (all)    2\n")
 
 
 @pytest.mark.parametrize(
