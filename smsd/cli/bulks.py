@@ -17,7 +17,7 @@ SHOWN = 1000
 
 @click.group()
 def bulk() -> None:
-    """Bulks: messages of an account with one bulk id, not all sent yet."""
+    """Bulks: messages with one bulk id, not all of them sent."""
 
 
 @bulk.command("list")

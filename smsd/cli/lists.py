@@ -19,7 +19,7 @@ ACCOUNT = click.option("--account", metavar="NAME", help="Whose list it is (defa
 
 @click.group("list")
 def list_() -> None:
-    """Lists of numbers, senders and words, for all accounts or for one."""
+    """Lists of numbers, senders and words, for all or for one account."""
 
 
 @list_.command("add")

@@ -11,27 +11,26 @@ from smsd.channels.options import KINDS
 from smsd.cli import main
 from tests.cli.conftest import Command
 
-WIDTH = 80
-"""The columns of a terminal."""
-MARGINS = 6
-"""Those of them that are left blank beside a command's name and its sentence."""
 
-
-def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Group, click.Command]]:
-    """Yield all commands, each with the words that call it and the group that it is in."""
-    for name, command in group.commands.items():
-        yield (*path, name), group, command
+def commands(group: click.Group) -> Iterator[click.Command]:
+    """Yield all commands."""
+    for command in group.commands.values():
+        yield command
         if isinstance(command, click.Group):
-            yield from commands(command, *path, name)
+            yield from commands(command)
 
 
-@pytest.mark.parametrize(
-    ("group", "command"), [pytest.param(*rest, id=" ".join(path)) for path, *rest in commands(main)]
-)
-def test_a_command_says_what_it_does_in_a_whole_sentence(group: click.Group, command: click.Command) -> None:
-    sentence = command.get_short_help_str(WIDTH - MARGINS - max(map(len, group.commands)))
-    assert sentence.endswith(".")
-    assert not sentence.endswith("...")
+@pytest.mark.parametrize("group", ["", *main.commands])
+def test_a_group_lists_its_commands_with_whole_sentences(smsd: Command, group: str) -> None:
+    _, _, shown = smsd(*group.split(), "--help").output.partition("Commands:\n")
+    assert shown
+    for line in shown.splitlines():
+        assert line.endswith(".")
+        assert not line.endswith("...")
+
+
+@pytest.mark.parametrize("command", commands(main))
+def test_a_command_and_its_options_say_what_they_are_for(command: click.Command) -> None:
     assert (command.help or "").rstrip().endswith(".")
     for option in command.params:
         if isinstance(option, click.Option):
