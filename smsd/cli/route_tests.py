@@ -116,4 +116,4 @@ def _result(way: Way, segments: int, currency: str) -> str:
 
 
 def _total(amount: str, segments: int) -> str:
-    return f"{Decimal(amount) * segments:f}"
+    return f"{(Decimal(amount) * segments).normalize():f}"

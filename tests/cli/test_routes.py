@@ -247,3 +247,9 @@ def test_a_test_heeds_which_channels_are_away(
 @pytest.mark.parametrize("arguments", [["none"], ["385911234567", "--sender", "€"]])
 def test_a_test_of_what_is_no_address_is_told(smsd: Command, arguments: list[str]) -> None:
     assert smsd("route", "test", *arguments).exit_code == 1
+
+
+def test_amounts_are_told_without_zeros_at_their_end(stack: Stack, smsd: Command) -> None:
+    smsd("route", "add", "play", "--prefix", "385", "--price", "0.045", "--cost", "12.5")
+    tested = smsd("route", "test", "385911234567", "--segments", "8").output
+    assert tested.endswith("Segments: 8. Price: 0.36. Cost: 100.\n")
