@@ -165,7 +165,7 @@ def price_find(config: str | None, /, account: str, number: str) -> None:
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         found = await PriceAdministration(database).find(account, number)
-        where = ", ".join(part for part in (found.country, found.network) if part) or "nowhere known"
+        where = ", ".join(part for part in (found.country, found.network) if part) or "in no country"
         click.echo(f"A segment to {number} ({where}) costs {account} {found.price} {found.currency}.")
         if found.row is None:
             click.echo("No price is for that: it is the route's.")

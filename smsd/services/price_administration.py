@@ -9,6 +9,7 @@ from io import StringIO
 from typing import NamedTuple
 
 from smsd.numbering.addresses import destination
+from smsd.numbering.plan import UNKNOWN
 from smsd.services.administration import Administration
 from smsd.services.columns import ROUTES, SettingError, account_columns, check_country, route_columns
 from smsd.services.network_administration import NetworkAdministration
@@ -106,6 +107,8 @@ class PriceAdministration:
         """
         account = await self._administration.account(system_id)
         home = await self._networks.home(number)
+        if home is UNKNOWN:
+            raise SettingError(f"No country has a prefix of {number}: messages to it are refused.")
         country, network = home.country, home.mccmnc
         quote = PriceList(await self._rows.all()).find(account.id, account.currency, country, network)
         if quote is not None:
