@@ -34,6 +34,9 @@ def _settings(command: Any) -> Any:
     """Give a command the options for what a route asks and says."""
     for option in reversed(
         (
+            click.option(
+                "--account", metavar="NAME", help="The account whose messages take it (default: all)."
+            ),
             click.option("--prefix", help="Leading digits of the destination."),
             click.option("--country", help="The destination's, as ISO 3166 has it: HR."),
             click.option("--network", help="The destination's: MCC and MNC, or an MCC."),
@@ -99,7 +102,6 @@ def _only(route: Route) -> str:
 
 @route.command("add")
 @click.argument("channel", required=False)
-@click.option("--account", metavar="NAME", help="The account whose messages take it (default: all).")
 @_settings
 @click.pass_obj
 def route_add(config: str | None, /, channel: str | None, **given: Any) -> None:

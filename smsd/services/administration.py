@@ -231,10 +231,14 @@ class Administration:
         await self._check_route(Route(id=0, **row))  # type: ignore[arg-type]  # Each has been checked.
         return await self._insert("route", row, "such a route")
 
-    async def change_route(self, number: int, *, channel: str | None = None, **columns: Value) -> None:
-        """Change a route; raises as :meth:`add_route`."""
+    async def change_route(
+        self, number: int, *, channel: str | None = None, account: str | None = None, **columns: Value
+    ) -> None:
+        """Change a route, which is for all accounts if ``account`` is empty; raises as :meth:`add_route`."""
         route = await self._route(number)
         row = route_columns(columns)
+        if account is not None:
+            row["account_id"] = (await self.account(account)).id if account else None
         if channel is not None:
             row["channel_id"] = (await self.channel(channel)).id
         elif row.get("action", SEND) != SEND:

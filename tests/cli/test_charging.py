@@ -36,9 +36,9 @@ def test_credit_is_given_limited_and_ended(stack: Stack, smsd: Command) -> None:
     lines = said(smsd, "account", "ledger", "acme").splitlines()
     assert [line.split(None, 2)[2].split() for line in lines[1:-1]] == [
         ["credit", "10", "10", "boss:", "a", "gift"],
-        ["limit", "0", "10", "the", "limit", "is", "5.5:", "boss"],
+        ["limit", "0", "10", "boss:", "the", "limit", "is", "5.5"],
         ["credit", "-12.000001", "-2.000001", "boss"],
-        ["limit", "0", "-2.000001", "the", "limit", "is", "none:", "boss"],
+        ["limit", "0", "-2.000001", "boss:", "it", "pays", "later"],
         ["credit", "3", "0.999999", "boss"],
     ]
     assert lines[-1] == "Sum: 0.999999"

@@ -253,3 +253,12 @@ def test_amounts_are_told_without_zeros_at_their_end(stack: Stack, smsd: Command
     smsd("route", "add", "play", "--prefix", "385", "--price", "0.045", "--cost", "12.5")
     tested = smsd("route", "test", "385911234567", "--segments", "8").output
     assert tested.endswith("Segments: 8. Price: 0.36. Cost: 100.\n")
+
+
+def test_a_route_becomes_an_account_s_own_and_everybody_s_again(stack: Stack, smsd: Command) -> None:
+    smsd("route", "add", "play", "--prefix", "385")
+    assert smsd("route", "set", "2", "--account", "acme").exit_code == 0
+    assert words(smsd("route", "list").output.splitlines()[2])[1] == "acme"
+    assert "There is no account nobody." in smsd("route", "set", "2", "--account", "nobody").stderr
+    smsd("route", "set", "2", "--account", "")
+    assert words(smsd("route", "list").output.splitlines()[2])[1] == "(all)"
