@@ -76,7 +76,8 @@ def _settings(command: F) -> F:
                 "--hour-limit", type=int, help="Messages to a number in an hour (0, new: no limit)."
             ),
             click.option(
-                "--hours", help="When it may be sent for, such as '08:00-21:00 Europe/Zagreb' (new: always)."
+                "--hours",
+                help="When its messages are sent: 'mon-sat 08:00-21:00 Europe/Zagreb' (new: always).",
             ),
             click.option(
                 "--approval",
