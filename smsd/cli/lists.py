@@ -96,6 +96,23 @@ def list_export(config: str | None, name: str, account: str | None) -> None:
     run_on(config, work)
 
 
+@list_.command("find")
+@click.argument("value", metavar="NUMBER|SENDER")
+@click.option("--account", metavar="NAME", help="Look on the lists of this account, too.")
+@click.pass_obj
+def list_find(config: str | None, value: str, account: str | None) -> None:
+    """Say on which lists a number or a sender is, and by which entry."""
+
+    async def work(database: Engine, clock: IReactorTime) -> None:
+        found = await ListAdministration(database, clock).find(value, account)
+        if not found:
+            click.echo(f"{value} is on no list.")
+            return
+        table(("LIST", "ACCOUNT", "ENTRY"), ((one.name, one.account or "(all)", one.entry) for one in found))
+
+    run_on(config, work)
+
+
 @list_.command("count")
 @click.pass_obj
 def list_count(config: str | None) -> None:
