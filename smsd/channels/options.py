@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
+import msgspec.inspect
 from twisted.internet.endpoints import clientFromString
 
 from smsd.channels.dialect import Dialect, Long, Passed, Validity, codings_of, errors_of, kind_of
@@ -140,11 +142,41 @@ def read_options(kind: str, options: bytes | str) -> Options:
         try:
             clientFromString(None, read.endpoint)
         except (ValueError, TypeError, OSError) as error:  # What endpoints raise.
-            raise InvalidOptions(f"The endpoint of a channel can't be used: {error}.") from error
+            # What they say of a missing port, or of a folder that isn't there, is not for people.
+            reason = str(error) if isinstance(error, OSError) and str(error) else ""
+            raise InvalidOptions(
+                "An endpoint is one such as tcp:HOST:PORT, tls:HOST:PORT or tls:HOST:PORT:trustRoots=FOLDER:"
+                f" not {read.endpoint!r}{reason and f' ({reason})'}."
+            ) from error
     return read
 
 
 def invalid_options(kind: str, error: msgspec.DecodeError) -> InvalidOptions:
     """Return the error for options that a kind of channel doesn't have, or not so."""
-    names = ", ".join(KINDS[kind].__struct_fields__)
-    return InvalidOptions(f"The options of a channel of kind {kind}: {error}. It has {names}.")
+    if missing := _missing(str(error)):
+        return InvalidOptions(f"A channel of kind {kind} needs the option {missing[1]}.")
+    if unknown := _unknown(str(error)):
+        names = ", ".join(KINDS[kind].__struct_fields__)
+        return InvalidOptions(f"A channel of kind {kind} has no option {unknown[1]}: it has {names}.")
+    reason, _, place = str(error).partition(" - at `$.")
+    name = place.strip("`")
+    if not name:
+        return InvalidOptions(f"The options of a channel of kind {kind}: {reason}.")
+    if name in (words := _words(kind)):
+        reason = f"Expected one of {', '.join(words[name])}"
+    return InvalidOptions(f"The option {name}: {reason}.")
+
+
+_missing = re.compile(r"Object missing required field `(\w+)`").fullmatch
+_unknown = re.compile(r"Object contains unknown field `(.+)`").fullmatch
+
+
+def _words(kind: str) -> dict[str, list[str]]:
+    """Return the words among which a kind's options choose."""
+    told = msgspec.inspect.type_info(KINDS[kind])
+    assert isinstance(told, msgspec.inspect.StructType)
+    return {
+        one.encode_name: list(map(str, one.type.values))
+        for one in told.fields
+        if isinstance(one.type, msgspec.inspect.LiteralType)
+    }

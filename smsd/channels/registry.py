@@ -38,6 +38,9 @@ class Channels(MultiService):
         self._running: dict[int, tuple[Channel, IService]] = {}
         self._changing = False
         self._wanted: Rows | None = None
+        self._names: dict[int, str] = {}
+        self._away: frozenset[int] = frozenset()
+        states.watch(self._log_away)
 
     def apply(self, rows: Rows) -> None:
         """Take over changed channels: one after another, an old one's end before its successor's start."""
@@ -56,6 +59,7 @@ class Channels(MultiService):
             self._changing = False
 
     async def _change_to(self, rows: Rows) -> None:
+        self._names = {channel.id: channel.name for channel in rows.channels}
         enabled = {channel.id: _lasting(channel) for channel in rows.channels if channel.enabled}
         for number, (channel, service) in list(self._running.items()):
             if enabled.get(number) != channel:
@@ -97,6 +101,17 @@ class Channels(MultiService):
                 self._limits,
             )
         return SimulatorChannel(options, outbox, self._inbox, self._states, self._reactor)
+
+    def _log_away(self, away: frozenset[int]) -> None:
+        for number in away - self._away:
+            self.log.warn(
+                "Channel {name} is away: its messages take other routes, where there are any",
+                name=self._names.get(number, number),
+            )
+        for number in self._away - away:
+            if number in self._running:  # Else it is disabled, or about to begin anew.
+                self.log.info("Channel {name} is back", name=self._names.get(number, number))
+        self._away = away
 
 
 def _lasting(channel: Channel) -> Channel:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
 from smsd.cli.work import changes_of, columns_of, run, table, yes
 from smsd.services.administration import Administration
+
+FLAGS = ("enabled", "tls", "standard_receipts", "receipts_to_submitter")
+"""The settings of an account that are so or not."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,7 +81,8 @@ def _settings(command: F) -> F:
                 "--hour-limit", type=int, help="Messages to a number in an hour (0, new: no limit)."
             ),
             click.option(
-                "--hours", help="When it may be sent for, such as '08:00-21:00 Europe/Zagreb' (new: always)."
+                "--hours",
+                help="When its messages are sent: 'mon-sat 08:00-21:00 Europe/Zagreb' (new: always).",
             ),
             click.option(
                 "--approval",
@@ -114,7 +119,7 @@ def account_list(config: str | None) -> None:
 
 
 @account.command("show")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.pass_obj
 def account_show(config: str | None, system_id: str) -> None:
     """Show all settings of an account but its password."""
@@ -124,14 +129,27 @@ def account_show(config: str | None, system_id: str) -> None:
         hidden = ("id", "password")
         table(
             ("SETTING", "VALUE"),
-            ((name, getattr(one, name)) for name in one.__struct_fields__ if name not in hidden),
+            (
+                (name.replace("_", "-"), _shown(name, getattr(one, name)))
+                for name in one.__struct_fields__
+                if name not in hidden
+            ),
         )
 
     run(config, work)
 
 
+def _shown(name: str, value: str | int) -> str:
+    """Return a setting of an account as `account set` takes it."""
+    if name in FLAGS:
+        return yes(int(value))
+    if name == "package_until":
+        return datetime.fromtimestamp(int(value), UTC).isoformat() if value else "none"
+    return str(value)
+
+
 @account.command("add")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.option(
     "--password", prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if not given."
 )
@@ -150,7 +168,7 @@ def account_add(config: str | None, /, system_id: str, password: str, **given: A
 
 
 @account.command("set")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.option("--password", help="A new password.")
 @click.option("--enabled/--disabled", default=None, help="Whether it may be used; its sessions end if not.")
 @_settings
@@ -168,7 +186,7 @@ def account_set(config: str | None, /, system_id: str, **given: Any) -> None:
 
 
 @account.command("remove")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.pass_obj
 def account_remove(config: str | None, system_id: str) -> None:
     """Remove an account; its sessions end."""

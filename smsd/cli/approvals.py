@@ -30,7 +30,7 @@ def _which(command: F) -> F:
     """Give a command the options that say which messages are meant."""
     for option in (
         click.option("--bulk", help="Those of a bulk of the account."),
-        click.option("--account", help="Those of an account."),
+        click.option("--account", metavar="NAME", help="Those of an account."),
     ):
         command = option(command)
     return command
@@ -38,7 +38,9 @@ def _which(command: F) -> F:
 
 @approval.command("list")
 @_which
-@click.option("--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="How many at most."
+)
 @click.pass_obj
 def approval_list(config: str | None, /, account: str | None, bulk: str | None, limit: int) -> None:
     """List the messages that wait, the oldest first."""
@@ -69,22 +71,28 @@ def approval_list(config: str | None, /, account: str | None, bulk: str | None, 
 
 
 @approval.command("approve")
-@click.argument("messages", nargs=-1, type=int)
+@click.argument("messages", metavar="[MESSAGE]...", nargs=-1, type=int)
 @_which
 @click.option("--all", "everything", is_flag=True, help="All that wait.")
 @click.pass_obj
 def approval_approve(config: str | None, /, **given: Any) -> None:
-    """Let MESSAGES be sent, or those of an account, or of its bulk, or all."""
+    """Let messages be sent.
+
+    They are named; or all those of an account, of its bulk, or of everybody are meant.
+    """
     _decide(config, approved=True, **given)
 
 
 @approval.command("reject")
-@click.argument("messages", nargs=-1, type=int)
+@click.argument("messages", metavar="[MESSAGE]...", nargs=-1, type=int)
 @_which
 @click.option("--all", "everything", is_flag=True, help="All that wait.")
 @click.pass_obj
 def approval_reject(config: str | None, /, **given: Any) -> None:
-    """End MESSAGES without sending them, or those of an account, or of its bulk, or all."""
+    """End messages without sending them.
+
+    They are named; or all those of an account, of its bulk, or of everybody are meant.
+    """
     _decide(config, approved=False, **given)
 
 

@@ -17,7 +17,7 @@ SHOWN = 1000
 
 @click.group()
 def bulk() -> None:
-    """Bulks: an account's messages that have one bulk id, of which some are not sent yet."""
+    """Bulks: messages with one bulk id, not all of them sent."""
 
 
 @bulk.command("list")
@@ -47,7 +47,10 @@ def bulk_list(config: str | None, account: str) -> None:
 @click.argument("bulk")
 @click.pass_obj
 def bulk_pause(config: str | None, account: str, bulk: str) -> None:
-    """Let nothing more of an ACCOUNT's BULK be sent until it is resumed; its validity goes on."""
+    """Let nothing more of an ACCOUNT's BULK be sent.
+
+    It waits until it is resumed; its validity goes on.
+    """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         status = await BulkAdministration(database, clock).pause(account, bulk)

@@ -63,7 +63,7 @@ def state_of(channel: Channel, state: ChannelState | None, now: float) -> str:
     return found if channel.mode == NORMAL else f"{channel.mode}, {found}"
 
 
-def _mode(name: str, mode: str, words: str) -> click.Command:
+def _mode(name: str, mode: str, done: str, words: str) -> click.Command:
     """Return a command that changes what a channel may do."""
 
     @channel.command(name, help=words)
@@ -72,25 +72,34 @@ def _mode(name: str, mode: str, words: str) -> click.Command:
     def change(config: str | None, name: str) -> None:
         async def work(administration: Administration) -> None:
             await administration.change_channel(name, mode=mode)
-            click.echo(f"Channel {name} is {mode}.")
+            click.echo(f"Channel {name} is {done}.")
 
         run(config, work)
 
     return change
 
 
-_mode("suspend", SUSPENDED, "Let a channel send nothing; what is accepted for it waits.")
-_mode("drain", DRAINING, "Let a channel send what it has, and take nothing new.")
-_mode("resume", NORMAL, "Let a channel take and send messages again.")
+_mode("suspend", SUSPENDED, "suspended", "Let a channel send nothing; what is accepted for it waits.")
+_mode("drain", DRAINING, "draining", "Let a channel send what it has, and take nothing new.")
+_mode("resume", NORMAL, "resumed", "Let a channel take and send messages again.")
 
 
-_options = click.argument("options", nargs=-1, metavar="[NAME=VALUE]...")
+def _known() -> str:
+    """Return which options there are, for a command's help."""
+    return "\n\n".join(
+        f"Options of kind {kind}: {', '.join(options.__struct_fields__)}." for kind, options in KINDS.items()
+    )
+
+
+_options = click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
 _alphabets = click.option("--alphabets", help="gsm7, latin1, ucs2: those the operator takes (new: all).")
 
 
-@channel.command("add")
+@channel.command("add", epilog=_known())
 @click.argument("name")
-@click.option("--kind", type=click.Choice(sorted(KINDS)), default="smpp", show_default=True)
+@click.option(
+    "--kind", type=click.Choice(list(KINDS)), default="smpp", show_default=True, help="What it leads to."
+)
 @_alphabets
 @_options
 @click.pass_obj
@@ -99,7 +108,7 @@ def channel_add(
 ) -> None:
     """Add a channel with its kind's options.
 
-    For example: smsd channel add acme endpoint=tcp:smsc.example:2775 system_id=me password=secret
+    For example: smsd channel add acme endpoint=tcp:smsc.example:2775 system_id=me password=secret.
     """
 
     async def work(administration: Administration) -> None:
@@ -110,14 +119,14 @@ def channel_add(
     run(config, work)
 
 
-@channel.command("set")
+@channel.command("set", epilog=_known())
 @click.argument("name")
 @click.option("--enabled/--disabled", default=None, help="Whether it runs; what waits for it waits if not.")
 @_alphabets
 @_options
 @click.pass_obj
 def channel_set(config: str | None, /, name: str, options: tuple[str, ...], **given: Any) -> None:
-    """Change a channel; NAME= alone gives an option its default again."""
+    """Change a channel; OPTION= alone gives an option its default again."""
     columns = changes_of(given | ({"options": options} if options else {}))
 
     async def work(administration: Administration) -> None:
@@ -134,7 +143,10 @@ def channel_set(config: str | None, /, name: str, options: tuple[str, ...], **gi
 @click.argument("name")
 @click.pass_obj
 def channel_remove(config: str | None, name: str) -> None:
-    """Remove a channel to which no route leads and for which no message waits."""
+    """Remove a channel.
+
+    No route may lead to it, and no message wait for it.
+    """
 
     async def work(administration: Administration) -> None:
         await administration.remove_channel(name)
@@ -144,7 +156,7 @@ def channel_remove(config: str | None, name: str) -> None:
 
 
 def _json(kind: str, options: str, changes: tuple[str, ...]) -> str:
-    """Return a channel's options with NAME=VALUE changes as JSON.
+    """Return a channel's options with OPTION=VALUE changes as JSON.
 
     Raises:
         InvalidOptions: naming the one that won't do.

@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 import click
 from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.work import run_on, table
+from smsd.cli.work import TIME, run_on, table
 from smsd.services.charging_administration import ChargingAdministration
 from smsd.services.columns import amount_of
 from smsd.store.credit import Balance, Entry
 from smsd.store.engine import Engine
 
-DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 WHAT = {
     Entry.MESSAGES: "messages",
     Entry.REFUNDS: "refunds",
@@ -30,7 +29,7 @@ EVER = float(2**53)
 
 
 @click.command("credit")
-@click.argument("system_id")
+@click.argument("system_id", metavar="NAME")
 @click.option("--add", metavar="AMOUNT", help="Give it so much, in its currency; a negative one takes back.")
 @click.option("--until", metavar="DATE", help="With --add: its package then ends after this day, or time.")
 @click.option("--paid", metavar="AMOUNT", help="It has paid so much of what it owes, and goes on as before.")
@@ -38,7 +37,7 @@ EVER = float(2**53)
 @click.option(
     "--none", "ends", is_flag=True, help="It pays later: messages may take it below 0 without limit."
 )
-@click.option("--note", default="", help="Why: the ledger has it, with your name.")
+@click.option("--note", default="", metavar="TEXT", help="Why: the ledger has it, with your name.")
 @click.pass_obj
 def credit(
     config: str | None,
@@ -86,12 +85,15 @@ def _said(balance: Balance, currency: str) -> str:
 
 
 @click.command("ledger")
-@click.argument("system_id")
-@click.option("--since", type=DATE, help="The first day (UTC), or a time.")
-@click.option("--until", type=DATE, help="The last day (UTC), or a time.")
+@click.argument("system_id", metavar="NAME")
+@click.option("--since", type=TIME, help="The first day (UTC), or a time.")
+@click.option("--until", type=TIME, help="The last day (UTC), or a time.")
 @click.pass_obj
 def ledger(config: str | None, /, system_id: str, since: datetime | None, until: datetime | None) -> None:
-    """List what has changed an account's balance: messages and refunds as the sums of an hour."""
+    """List what has changed an account's balance.
+
+    Messages and refunds are there as the sums of an hour.
+    """
     begin = 0.0 if since is None else _seconds(since)
     end = EVER if until is None else _seconds(until + _DAY if until.time() == _MIDNIGHT else until)
 
@@ -119,7 +121,10 @@ def ledger(config: str | None, /, system_id: str, since: datetime | None, until:
 @click.command("audit")
 @click.pass_obj
 def audit(config: str | None) -> None:
-    """Say whether each account's ledger adds up to its balance; if one doesn't, the exit status is 1."""
+    """Say whether each account's ledger adds up to its balance.
+
+    If one does not, the exit status is 1.
+    """
     wrong: list[str] = []
 
     async def work(database: Engine, clock: IReactorTime) -> None:

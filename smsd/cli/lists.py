@@ -14,21 +14,24 @@ from smsd.services.lists import LISTS
 from smsd.store.engine import Engine
 
 LIST = click.argument("name", metavar="LIST", type=click.Choice(list(LISTS)))
-ACCOUNT = click.option("--account", help="Whose list it is (default: everybody's).")
+ACCOUNT = click.option("--account", metavar="NAME", help="Whose list it is (default: the one for all).")
 
 
 @click.group("list")
 def list_() -> None:
-    """Lists of numbers, senders and words, of everybody or of an account."""
+    """Lists of numbers, senders and words, for all or for one account."""
 
 
 @list_.command("add")
 @LIST
-@click.argument("values", nargs=-1, required=True)
+@click.argument("values", metavar="VALUE...", nargs=-1, required=True)
 @ACCOUNT
 @click.pass_obj
 def list_add(config: str | None, name: str, values: tuple[str, ...], account: str | None) -> None:
-    """Put VALUES on a LIST; numbers and senders with a * at their end stand for all that begin so."""
+    """Put values on a LIST.
+
+    A number or a sender with a * at its end stands for all that begin so.
+    """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         count = await ListAdministration(database, clock).add(name, account, values)
@@ -39,11 +42,11 @@ def list_add(config: str | None, name: str, values: tuple[str, ...], account: st
 
 @list_.command("remove")
 @LIST
-@click.argument("values", nargs=-1, required=True)
+@click.argument("values", metavar="VALUE...", nargs=-1, required=True)
 @ACCOUNT
 @click.pass_obj
 def list_remove(config: str | None, name: str, values: tuple[str, ...], account: str | None) -> None:
-    """Take VALUES off a LIST."""
+    """Take values off a LIST."""
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         count = await ListAdministration(database, clock).remove(name, account, values)
@@ -59,7 +62,10 @@ def list_remove(config: str | None, name: str, values: tuple[str, ...], account:
 @click.option("--replace", is_flag=True, help="Take off the list what the file does not have.")
 @click.pass_obj
 def list_import(config: str | None, /, name: str, file: Path, account: str | None, replace: bool) -> None:
-    """Put the values of a FILE on a LIST, one a line; lines that begin with # don't count."""
+    """Put the values of a FILE on a LIST, one a line.
+
+    Empty lines and those that begin with # don't count.
+    """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         try:
@@ -90,6 +96,23 @@ def list_export(config: str | None, name: str, account: str | None) -> None:
     run_on(config, work)
 
 
+@list_.command("find")
+@click.argument("value", metavar="NUMBER|SENDER")
+@click.option("--account", metavar="NAME", help="Look on the lists of this account, too.")
+@click.pass_obj
+def list_find(config: str | None, value: str, account: str | None) -> None:
+    """Say on which lists a number or a sender is, and by which entry."""
+
+    async def work(database: Engine, clock: IReactorTime) -> None:
+        found = await ListAdministration(database, clock).find(value, account)
+        if not found:
+            click.echo(f"{value} is on no list.")
+            return
+        table(("LIST", "ACCOUNT", "ENTRY"), ((one.name, one.account or "(all)", one.entry) for one in found))
+
+    run_on(config, work)
+
+
 @list_.command("count")
 @click.pass_obj
 def list_count(config: str | None) -> None:
@@ -99,7 +122,7 @@ def list_count(config: str | None) -> None:
         counts = await ListAdministration(database, clock).counts()
         table(
             ("LIST", "ACCOUNT", "ENTRIES"),
-            ((name, account or "everybody", count) for name, account, count in counts),
+            ((name, account or "(all)", count) for name, account, count in counts),
         )
 
     run_on(config, work)

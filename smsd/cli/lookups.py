@@ -66,7 +66,7 @@ def backend_list(config: str | None) -> None:
     run_on(config, work)
 
 
-_options = click.argument("options", nargs=-1, metavar="[NAME=VALUE]...")
+_options = click.argument("options", nargs=-1, metavar="[OPTION=VALUE]...")
 _limits = (
     click.option("--timeout", type=int, help="Milliseconds for an answer, waiting included (new: 5000)."),
     click.option("--rate", type=int, help="Questions a second (0, new: no limit)."),
@@ -107,7 +107,7 @@ def backend_add(config: str | None, /, name: str, kind: str, options: tuple[str,
 @_options
 @click.pass_obj
 def backend_set(config: str | None, /, name: str, options: tuple[str, ...], **given: Any) -> None:
-    """Change a back end; NAME= alone gives an option its default again."""
+    """Change a back end; OPTION= alone gives an option its default again."""
     columns = changes_of(given | ({"options": options} if options else {}))
 
     async def work(database: Engine, clock: IReactorTime) -> None:
@@ -339,7 +339,7 @@ def _time(seconds: float) -> str:
 
 
 def _json(kind: str, options: str, changes: tuple[str, ...]) -> str:
-    """Return a back end's options with NAME=VALUE changes as JSON.
+    """Return a back end's options with OPTION=VALUE changes as JSON.
 
     Raises:
         InvalidOptions: naming the one that won't do.

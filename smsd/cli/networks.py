@@ -17,7 +17,7 @@ from smsd.store.engine import Engine
 
 @click.group()
 def network() -> None:
-    """Networks, by the prefixes of their numbers."""
+    """Networks, by prefixes of your own."""
 
 
 @network.command("list")
@@ -39,7 +39,10 @@ def network_list(config: str | None) -> None:
 @click.argument("number")
 @click.pass_obj
 def network_find(config: str | None, number: str) -> None:
-    """Say which network a NUMBER belongs to, and how that is known: the first line counts."""
+    """Say which network a NUMBER belongs to, and how that is known.
+
+    The first line counts.
+    """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         found = await NetworkAdministration(database).find(number)
@@ -70,7 +73,10 @@ def network_find(config: str | None, number: str) -> None:
 @click.option("--name", default="", help="What people call the network.")
 @click.pass_obj
 def network_add(config: str | None, /, prefix: str, mccmnc: str, name: str) -> None:
-    """Say which network the numbers with a prefix belong to: the longest prefix counts."""
+    """Say which network the numbers with a prefix belong to.
+
+    The longest prefix counts.
+    """
 
     async def work(administration: Administration) -> None:
         await administration.add_network(prefix, mccmnc, name)
@@ -83,7 +89,10 @@ def network_add(config: str | None, /, prefix: str, mccmnc: str, name: str) -> N
 @click.argument("prefix")
 @click.pass_obj
 def network_remove(config: str | None, prefix: str) -> None:
-    """Remove a prefix; messages that have been accepted keep their network."""
+    """Remove a prefix.
+
+    Messages that have been accepted keep their network.
+    """
 
     async def work(administration: Administration) -> None:
         await administration.remove_network(prefix)
@@ -97,9 +106,10 @@ def network_remove(config: str | None, prefix: str) -> None:
 @click.option("--replace", is_flag=True, help="Remove all prefixes that the file does not have.")
 @click.pass_obj
 def network_import(config: str | None, /, file: Path, replace: bool) -> None:
-    """Add the prefixes of a CSV file, or change those there are: all of them or none.
+    """Add the prefixes of a CSV file: all of them or none.
 
-    Its first line names the columns: prefix, mccmnc and, if it likes, name.
+    Those that are there already are changed. The file's first line names its columns: prefix, mccmnc and,
+    if it likes, name.
     """
 
     async def work(administration: Administration) -> None:

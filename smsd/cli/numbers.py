@@ -23,7 +23,7 @@ _METHOD = "How they are pushed."
 
 @click.group()
 def number() -> None:
-    """Numbers to which subscribers write, and the accounts that get it."""
+    """Numbers to which subscribers write, and whose they are."""
 
 
 @number.command("list")
@@ -58,7 +58,10 @@ def _delivery(one: Number) -> str:
 @click.option("--method", type=_methods, default="GET", show_default=True, help=_METHOD)
 @click.pass_obj
 def number_add(config: str | None, /, number: str, account: str, **given: str) -> None:
-    """Give an account what subscribers send to a number: all, or what begins with a keyword."""
+    """Give an account what subscribers send to a number.
+
+    That is all, or with a keyword what begins with it.
+    """
 
     async def work(administration: Administration) -> None:
         await administration.add_number(number, account, **given)
@@ -70,7 +73,7 @@ def number_add(config: str | None, /, number: str, account: str, **given: str) -
 @number.command("set")
 @click.argument("number")
 @_keyword
-@click.option("--account", help="Another account.")
+@click.option("--account", metavar="NAME", help="Another account.")
 @click.option("--delivery", type=_deliveries, help=_DELIVERY)
 @click.option("--url", help=_URL)
 @click.option("--method", type=_methods, help=_METHOD)
@@ -91,7 +94,10 @@ def number_set(config: str | None, /, number: str, keyword: str, **given: Any) -
 @_keyword
 @click.pass_obj
 def number_remove(config: str | None, number: str, keyword: str) -> None:
-    """Remove a number; what has been received for its account stays the account's."""
+    """Remove a number.
+
+    What has been received for its account stays the account's.
+    """
 
     async def work(administration: Administration) -> None:
         await administration.remove_number(number, keyword)

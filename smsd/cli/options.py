@@ -1,4 +1,4 @@
-"""Options of channels and back ends as NAME=VALUE, as the command takes and shows them."""
+"""Options of channels and back ends as OPTION=VALUE, as the command takes and shows them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SECRET = "password"
 
 
 class NoOption(ValueError):
-    """What is no NAME=VALUE."""
+    """What is no OPTION=VALUE."""
 
 
 def changed(structure: type[msgspec.Struct], options: str, changes: Sequence[str]) -> str:
-    """Return the JSON of options with NAME=VALUE changes; NAME= alone gives one its default again.
+    """Return the JSON of options with OPTION=VALUE changes; OPTION= alone gives one its default again.
 
     Raises:
         NoOption: if a change is none.
@@ -26,7 +26,7 @@ def changed(structure: type[msgspec.Struct], options: str, changes: Sequence[str
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals:
-            raise NoOption(f"Expected NAME=VALUE, got {change!r}.")
+            raise NoOption(f"Expected OPTION=VALUE, got {change!r}.")
         given[name] = value
         if not value:
             del given[name]
@@ -36,6 +36,6 @@ def changed(structure: type[msgspec.Struct], options: str, changes: Sequence[str
 
 
 def shown(options: str) -> str:
-    """Return options as NAME=VALUE, without a password."""
+    """Return options as OPTION=VALUE, without a password."""
     given = json.loads(options)
     return " ".join(f"{name}={'…' if name == SECRET else value}" for name, value in given.items())

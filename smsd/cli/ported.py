@@ -19,7 +19,7 @@ SHOWN = 1000
 
 @click.group()
 def ported() -> None:
-    """Numbers that were ported to another network than their prefix says."""
+    """Numbers that were ported from the network of their prefix."""
 
 
 @ported.command("import")
@@ -27,9 +27,9 @@ def ported() -> None:
 @click.option("--replace", is_flag=True, help="Remove all numbers that the file does not have.")
 @click.pass_obj
 def ported_import(config: str | None, /, file: Path, replace: bool) -> None:
-    """Add the numbers of a CSV file, or change those there are: all of them or none.
+    """Add the numbers of a CSV file: all of them or none.
 
-    Its first line names the columns: number and mccmnc.
+    Those that are there already are changed. The file's first line names the columns: number and mccmnc.
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
@@ -82,11 +82,11 @@ def ported_count(config: str | None) -> None:
 
 
 @ported.command("remove")
-@click.argument("numbers", nargs=-1)
+@click.argument("numbers", metavar="[NUMBER]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Remove all numbers.")
 @click.pass_obj
 def ported_remove(config: str | None, /, numbers: tuple[str, ...], everything: bool) -> None:
-    """Remove NUMBERS: their networks are those of their prefixes again."""
+    """Remove numbers: their networks are those of their prefixes again."""
     if everything == bool(numbers):
         raise click.UsageError("Give numbers, or --all.")
 

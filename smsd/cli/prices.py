@@ -19,17 +19,34 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group()
 def price() -> None:
-    """Prices of a segment: the narrowest counts, and without one the route's."""
+    """Prices of a segment, by account, currency, country and network.
+
+    The narrowest that fits counts, and without one the route's.
+    """
 
 
 def _scope(command: F) -> F:
     """Give a command the options that say what a price is for."""
     for option in reversed(
         (
-            click.option("--account", default="", help="An account's own; else it is for every account."),
-            click.option("--currency", default="", help="For every account that has this currency."),
-            click.option("--country", default="", help="Of the destination, by ISO 3166, such as HR."),
-            click.option("--network", default="", help="Of the destination: MCC and MNC, or the MCC alone."),
+            click.option(
+                "--account",
+                metavar="NAME",
+                default="",
+                help="An account's own; else it is for every account.",
+            ),
+            click.option(
+                "--currency", metavar="CODE", default="", help="For every account that has this currency."
+            ),
+            click.option(
+                "--country", metavar="CODE", default="", help="Of the destination, by ISO 3166, such as HR."
+            ),
+            click.option(
+                "--network",
+                metavar="MCCMNC",
+                default="",
+                help="Of the destination: MCC and MNC, or the MCC alone.",
+            ),
         )
     ):
         command = option(command)
@@ -37,7 +54,7 @@ def _scope(command: F) -> F:
 
 
 @price.command("list")
-@click.option("--account", help="Only this account's own.")
+@click.option("--account", metavar="NAME", help="Only this account's own.")
 @click.pass_obj
 def price_list(config: str | None, /, account: str | None) -> None:
     """List the prices."""
@@ -46,7 +63,17 @@ def price_list(config: str | None, /, account: str | None) -> None:
         rows = await PriceAdministration(database).all()
         table(
             [head.upper() for head in HEADS],
-            ([row[head] for head in HEADS] for row in rows if account in (None, row["account"])),
+            (
+                (
+                    row["account"] or "(all)",
+                    row["currency"] or ("(its own)" if row["account"] else "(any)"),
+                    row["country"] or "(any)",
+                    row["network"] or "(any)",
+                    row["price"],
+                )
+                for row in rows
+                if account in (None, row["account"])
+            ),
         )
 
     run_on(config, work)
@@ -98,9 +125,10 @@ def price_remove(config: str | None, /, **given: str) -> None:
 @click.option("--replace", is_flag=True, help="Remove all prices that the file does not have.")
 @click.pass_obj
 def price_import(config: str | None, /, file: Path, replace: bool) -> None:
-    """Add the prices of a CSV file, or change those there are: all of them or none.
+    """Add the prices of a CSV file: all of them or none.
 
-    Its first line names the columns: price and, of account, currency, country and network, what it likes.
+    Those that are there already are changed. The file's first line names its columns: price and, of
+    account, currency, country and network, what it likes.
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
@@ -137,7 +165,7 @@ def price_find(config: str | None, /, account: str, number: str) -> None:
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         found = await PriceAdministration(database).find(account, number)
-        where = ", ".join(part for part in (found.country, found.network) if part) or "nowhere known"
+        where = ", ".join(part for part in (found.country, found.network) if part) or "in no country"
         click.echo(f"A segment to {number} ({where}) costs {account} {found.price} {found.currency}.")
         if found.row is None:
             click.echo("No price is for that: it is the route's.")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.work import run, run_on, table
+from smsd.cli.work import TIME, run, run_on, table
 from smsd.services.administration import Administration
 from smsd.services.push_administration import PushAdministration
 from smsd.services.push_requests import shown
@@ -17,7 +17,6 @@ from smsd.store.engine import Engine
 SHOWN = 1000
 """How many URLs are listed."""
 _number = re.compile(r"[0-9]{1,18}", re.ASCII).fullmatch
-_moment = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.group()
@@ -28,7 +27,10 @@ def push() -> None:
 @push.command("list")
 @click.pass_obj
 def push_list(config: str | None) -> None:
-    """List what waits to be sent, by account and URL (without its query), the most first."""
+    """List what waits to be sent, by account and URL.
+
+    Where the most waits comes first. URLs are shown without their queries.
+    """
 
     async def work(administration: Administration) -> None:
         accounts = {one.id: one.system_id for one in (await administration.rows()).accounts}
@@ -53,10 +55,12 @@ def push_list(config: str | None) -> None:
 
 @push.command("again")
 @click.argument("ids", metavar="[MESSAGE]...", nargs=-1)
-@click.option("--account", help="The account whose messages these are; they may have its own ids, then.")
+@click.option(
+    "--account", metavar="NAME", help="The account whose messages these are; they may have its own ids, then."
+)
 @click.option("--bulk", "bulks", metavar="BULK", multiple=True, help="All messages of the account's bulk …")
-@click.option("--since", type=_moment, help="… or all that it has handed in since then, in UTC.")
-@click.option("--until", type=_moment, help="… until then, in UTC (default: now).")
+@click.option("--since", type=TIME, help="… or all that it has handed in since then, in UTC.")
+@click.option("--until", type=TIME, help="… until then, in UTC (default: now).")
 @click.pass_obj
 def push_again(
     config: str | None,
@@ -66,7 +70,9 @@ def push_again(
     since: datetime | None,
     until: datetime | None,
 ) -> None:
-    """Send the reports of MESSAGEs, or received MESSAGEs, once more, whether or not they have been taken.
+    """Send reports, or received messages, once more.
+
+    It does not matter whether they have been taken.
 
     A report goes to its message's notifyUrl, a received message to its number's URL as it is now.
     """

@@ -15,7 +15,10 @@ SHOWN = 1000
 
 @click.group()
 def receipt() -> None:
-    """Receipts that were set aside, since an account's SMPP sessions ended on them or refused them."""
+    """Receipts that were set aside.
+
+    Clients can't take them: their SMPP sessions ended on them, or refused them, again and again.
+    """
 
 
 @receipt.command("list")

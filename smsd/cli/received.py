@@ -15,7 +15,10 @@ SHOWN = 1000
 
 @click.group()
 def received() -> None:
-    """Received messages that were set aside, since SMPP sessions ended on them or refused them."""
+    """Received messages that were set aside.
+
+    Clients can't take them: their SMPP sessions ended on them, or refused them, again and again.
+    """
 
 
 @received.command("list")

@@ -9,24 +9,24 @@ import click
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.cli.channels import state_of
-from smsd.cli.work import run_on, table
+from smsd.cli.work import TIME, run_on, table
 from smsd.services.route_administration import RouteAdministration, Way
 from smsd.services.rules import TEXT, TYPES
 from smsd.services.statuses import STATUSES
 from smsd.store.engine import Engine
 from smsd.store.settings import Route
 
-_moment = click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
-
 
 @click.command("test")
 @click.argument("destination")
-@click.option("--account", help="The account that hands it in (default: one without routes of its own).")
+@click.option(
+    "--account", metavar="NAME", help="The account that hands it in (default: one without routes of its own)."
+)
 @click.option("--sender", "source", default="", help="Its sender.")
 @click.option("--code", default="", help="The route code that its session asks for.")
-@click.option("--type", "kind", type=click.Choice(TYPES), default=TEXT, show_default=True)
-@click.option("--at", type=_moment, help="When it is to be sent, in UTC (default: now).")
-@click.option("--segments", type=click.IntRange(1, 255), default=1, show_default=True)
+@click.option("--type", "kind", type=click.Choice(TYPES), default=TEXT, show_default=True, help="Its type.")
+@click.option("--at", type=TIME, help="When it is to be sent, in UTC (default: now).")
+@click.option("--segments", type=click.IntRange(1, 255), default=1, show_default=True, help="What it takes.")
 @click.pass_obj
 def route_test(
     config: str | None,
@@ -39,7 +39,10 @@ def route_test(
     at: datetime | None,
     segments: int,
 ) -> None:
-    """Tell where a message to DESTINATION would go, why, and at what price; nothing is sent."""
+    """Tell where a message to DESTINATION would go, and at what price.
+
+    Nothing is sent. Each route is told, and why a message fits it or not.
+    """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         seconds = at.replace(tzinfo=UTC).timestamp() if at is not None else None
@@ -113,4 +116,4 @@ def _result(way: Way, segments: int, currency: str) -> str:
 
 
 def _total(amount: str, segments: int) -> str:
-    return f"{Decimal(amount) * segments:f}"
+    return f"{(Decimal(amount) * segments).normalize():f}"

@@ -32,11 +32,19 @@ def _settings(command: Any) -> Any:
     """Give a command the options for what a route asks and says."""
     for option in reversed(
         (
+            click.option(
+                "--account", metavar="NAME", help="The account whose messages take it (default: all)."
+            ),
             click.option("--prefix", help="Leading digits of the destination."),
             click.option("--country", help="The destination's, as ISO 3166 has it: HR."),
             click.option("--network", help="The destination's: MCC and MNC, or an MCC."),
             click.option("--sender", help="The sender, or how it begins: INFO*."),
-            click.option("--type", type=click.Choice(["", *TYPES]), help="The type of the message."),
+            click.option(
+                "--type",
+                type=click.Choice(["", *TYPES]),
+                metavar="TYPE",
+                help="Of the message: text, binary or flash.",
+            ),
             click.option("--hours", help="When: 'mon-fri 08:00-20:00, sat Europe/Zagreb'; UTC if no zone."),
             click.option("--code", help="Only for SMPP sessions that bind with system_type r:CODE."),
             click.option("--priority", type=int, help="Higher ones come first (new: 0)."),
@@ -92,7 +100,6 @@ def _only(route: Route) -> str:
 
 @route.command("add")
 @click.argument("channel", required=False)
-@click.option("--account", help="The account whose messages take it (default: all).")
 @_settings
 @click.pass_obj
 def route_add(config: str | None, /, channel: str | None, **given: Any) -> None:
@@ -146,9 +153,10 @@ def route_remove(config: str | None, number: int) -> None:
 @click.option("--replace", is_flag=True, help="Remove all routes that the file does not have.")
 @click.pass_obj
 def route_import(config: str | None, /, file: Path, replace: bool) -> None:
-    """Add the routes of a CSV file, or change weights, prices and costs: all of them or none.
+    """Add the routes of a CSV file: all of them or none.
 
-    Its first line names the columns, those of 'smsd route export'; any may be missing.
+    Of those that are there already the weights, prices and costs are changed. The file's first line names its
+    columns, those of 'smsd route export'; any may be missing.
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:

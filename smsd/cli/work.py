@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -18,6 +19,29 @@ from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.store.engine import Engine, SchemaTooNew, StoreRefused, StoreUnavailable
 from smsd.store.open import UnknownDatabase, engine
+
+
+class Moment(click.DateTime):
+    """A time in UTC, to the day, the minute or the second."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+    def get_metavar(self, *_: object, **__: object) -> str:
+        """Return what stands for it in a command's help."""
+        return "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the time that is given; what is none is told as people write times."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            return self.fail(
+                f"A time is one such as 2026-01-31 or 2026-01-31T08:00, in UTC: not {value!r}.", param, ctx
+            )
+
+
+TIME = Moment()
 
 Work = Callable[[Administration], Awaitable[None]]
 

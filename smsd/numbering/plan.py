@@ -66,6 +66,10 @@ class Plan:
         """Return where a network is at home; without a name and a country if its code is not known."""
         return self._networks.get(mccmnc) or Home(mccmnc=mccmnc)
 
+    def countries(self) -> frozenset[str]:
+        """Return the countries that numbers may be in, in ISO 3166's two letters."""
+        return frozenset(home.country for home in self._homes.values() if home.country)
+
     def with_own(self, own: Mapping[str, tuple[str, str]]) -> Plan:
         """Return this plan with an operator's own prefixes, each with its network's code and name.
 
@@ -147,3 +151,9 @@ def built_in() -> Plan:
         data.joinpath(name).read_text("utf-8").splitlines() for name in ("plan.csv", "networks.csv")
     )
     return plan_of(plan, networks)
+
+
+@cache
+def countries() -> frozenset[str]:
+    """Return the countries of the plan that smsd brings along, in ISO 3166's two letters."""
+    return built_in().countries()

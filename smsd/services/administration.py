@@ -234,10 +234,14 @@ class Administration:
         await self._check_route(Route(id=0, **row))  # type: ignore[arg-type]  # Each has been checked.
         return await self._insert("route", row, "such a route")
 
-    async def change_route(self, number: int, *, channel: str | None = None, **columns: Value) -> None:
-        """Change a route; raises as :meth:`add_route`."""
+    async def change_route(
+        self, number: int, *, channel: str | None = None, account: str | None = None, **columns: Value
+    ) -> None:
+        """Change a route, which is for all accounts if ``account`` is empty; raises as :meth:`add_route`."""
         route = await self._route(number)
         row = route_columns(columns)
+        if account is not None:
+            row["account_id"] = (await self.account(account)).id if account else None
         if channel is not None:
             row["channel_id"] = (await self.channel(channel)).id
         elif row.get("action", SEND) != SEND:
@@ -351,8 +355,8 @@ class Administration:
         for route in (await self.rows()).routes:
             if route.id != wanted.id and identity(route) == identity(wanted):
                 raise SettingError(
-                    f"Route {route.id} has prefix {wanted.prefix!r} already, and all else that says for what"
-                    " it is and where it leads: change its weight, say."
+                    f"Route {route.id} is for these messages, and leads there, already: change its weight,"
+                    " price or cost."
                 )
 
     async def _keeps_currency(self, account: Account) -> None:

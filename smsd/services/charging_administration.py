@@ -69,8 +69,8 @@ class ChargingAdministration:
             raise SettingError(
                 f"A limit says how far below 0 an account may go, as an amount from 0: not {limit}."
             )
-        words = f"the limit is {limit if limit is not None else 'none'}"
-        text = f"{words}: {note}" if note else words
+        words = "it pays later" if limit is None else f"the limit is {limit}"
+        text = f"{note}: {words}" if note else words
         if micros != before.limit:
             await self._credit.limit(account.id, micros, self._clock.seconds(), _checked(text))
 

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 
 from smsd.numbering.addresses import number as digits
+from smsd.numbering.plan import countries
 from smsd.services.accounts import hash_password
 from smsd.services.charging import MICROS, REFUNDS
 from smsd.services.checks import ANY, WHICH, approval
@@ -304,6 +305,7 @@ def route_columns(columns: dict[str, Value]) -> dict[str, Value]:
     for name, (pattern, words) in ROUTES.items():
         if name in row and not re.fullmatch(pattern, str(row[name])):
             raise SettingError(f"{words}: not {row[name]!r}.")
+    check_country(str(row.get("country", "")))
     if row.get("hours"):
         try:
             hours_of(str(row["hours"]))
@@ -318,6 +320,12 @@ def route_columns(columns: dict[str, Value]) -> dict[str, Value]:
         if name in row:
             _check_price(name, row[name])
     return row
+
+
+def check_country(country: str) -> None:
+    """See to it that numbers may be in a country, if one is named; raises as :func:`account_columns`."""
+    if country and country not in countries():
+        raise SettingError(f"No number is in a country {country}: its code is one of ISO 3166, such as GB.")
 
 
 def _check_price(name: str, given: Value) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
-from smsd.services.entries import STAR, InvalidEntry
+from smsd.services.entries import NUMBERS, SENDERS, STAR, InvalidEntry, Kind
 from smsd.services.lists import LISTS
 from smsd.store.engine import Engine
 from smsd.store.lists import EVERYBODY, ListRows
@@ -23,6 +23,15 @@ class Imported(NamedTuple):
 
     added: int
     removed: int
+
+
+class Found(NamedTuple):
+    """An entry of a list that is or stands for what was looked for."""
+
+    name: str
+    account: str
+    """Whose list it is; empty: everybody's."""
+    entry: str
 
 
 class ListAdministration:
@@ -77,6 +86,27 @@ class ListAdministration:
             for value in values:
                 yield value
 
+    async def find(self, given: str, account: str | None) -> list[Found]:
+        """Return on which lists a number or a sender is, of everybody's and of an account's.
+
+        Raises:
+            SettingError: if there is no such account, or it is neither a number nor a sender.
+        """
+        accounts = [None] if account is None else [None, account]
+        ids = [await self._account(one) for one in accounts]
+        kinds = {kind: _full(kind, given) for kind in (NUMBERS, SENDERS)}
+        if not any(kinds.values()):
+            raise SettingError(f"It is no number and no sender that could be on a list: {given!r}.")
+        found = []
+        for listed in LISTS.values():
+            value = kinds.get(listed.kind, "")
+            entries = [value, *(f"{value[:length]}{STAR}" for length in range(len(value), 0, -1))]
+            for owner, account_id in zip(accounts, ids, strict=True):
+                for entry in entries:
+                    if value and await self._rows.has(listed.name, account_id, entry):
+                        found.append(Found(listed.name, owner or "", entry))
+        return found
+
     async def counts(self) -> list[tuple[str, str, int]]:
         """Return how much is on each list, with its account's name, which is empty for everybody's."""
         names = {one.id: one.system_id for one in (await self._administration.rows()).accounts}
@@ -112,6 +142,14 @@ class ListAdministration:
                     f"There may be {kind.most_starred} entries with a {STAR} on a list of {name} at most."
                 )
         return await self._rows.put(name, account_id, values, self._clock.seconds())
+
+
+def _full(kind: Kind[Any], given: str) -> str:
+    """Return a whole number or sender as it stands on lists; nothing if it is none."""
+    try:
+        return "" if STAR in given else kind.value(given.strip())
+    except InvalidEntry:
+        return ""
 
 
 def _values(name: str, given: Iterable[str]) -> list[str]:

@@ -43,7 +43,7 @@ class NetworkAdministration:
         """
         digits = destination(number)
         if digits is None:
-            raise SettingError(f"It is no international number: {number!r}.")
+            raise SettingError(f"A number is international, such as 385911234567: not {number!r}.")
         found = []
         networks = (await self._administration.rows()).networks
         by_prefix = own_plan(networks).find(digits)

@@ -64,7 +64,9 @@ def ported_file(lines: Iterable[str]) -> PortedFile:
                 raise SettingError("a value is missing.")
             number = destination(line[number_at].strip())
             if number is None:
-                raise SettingError(f"it is no international number: {line[number_at]!r}.")
+                raise SettingError(
+                    f"A number is international, such as 385911234567: not {line[number_at]!r}."
+                )
             mccmnc = line[mccmnc_at].strip()
             place = places.get(mccmnc)
             if place is None:
@@ -216,7 +218,7 @@ def _room(amount: int) -> None:
 def _number(number: str) -> int:
     digits = destination(number)
     if digits is None:
-        raise SettingError(f"It is no international number: {number!r}.")
+        raise SettingError(f"A number is international, such as 385911234567: not {number!r}.")
     return int(digits)
 
 

@@ -9,8 +9,9 @@ from io import StringIO
 from typing import NamedTuple
 
 from smsd.numbering.addresses import destination
+from smsd.numbering.plan import UNKNOWN
 from smsd.services.administration import Administration
-from smsd.services.columns import SettingError, account_columns, route_columns
+from smsd.services.columns import ROUTES, SettingError, account_columns, check_country, route_columns
 from smsd.services.network_administration import NetworkAdministration
 from smsd.services.prices import PriceList
 from smsd.services.routing import Routing, Unroutable
@@ -106,6 +107,8 @@ class PriceAdministration:
         """
         account = await self._administration.account(system_id)
         home = await self._networks.home(number)
+        if home is UNKNOWN:
+            raise SettingError(f"No country has a prefix of {number}: messages to it are refused.")
         country, network = home.country, home.mccmnc
         quote = PriceList(await self._rows.all()).find(account.id, account.currency, country, network)
         if quote is not None:
@@ -131,6 +134,7 @@ def price_row(given: Mapping[str, str], accounts: Sequence[Account]) -> PriceRow
         SettingError: if a value won't do.
     """
     scope = price_scope(given, accounts)
+    check_country(scope.country)
     price = given.get("price", "")
     route_columns({"price": price})
     return PriceRow(scope, price)
@@ -147,12 +151,10 @@ def price_scope(given: Mapping[str, str], accounts: Sequence[Account]) -> Scope:
         raise SettingError("An account's own price is in its currency: name one or the other.")
     if currency:
         account_columns({"currency": currency})
-    if not re.fullmatch(r"([A-Z]{2})?", country):
-        raise SettingError(f"A country has two letters, as in ISO 3166: not {country!r}.")
-    if not re.fullmatch(r"([0-9]{3}|[0-9]{5,6})?", network):
-        raise SettingError(
-            f"A network is an MCC, such as 219, or MCC and MNC, such as 21910: not {network!r}."
-        )
+    for column, value in (("country", country), ("network", network)):
+        pattern, words = ROUTES[column]
+        if not re.fullmatch(pattern, value):
+            raise SettingError(f"{words}: not {value!r}.")
     return Scope(ids.get(name), currency, country, network)
 
 

@@ -95,7 +95,11 @@ def _zone_of(name: str) -> tzinfo:
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # What it raises for names of folders, say.
         pass
-    raise ValueError(f"Expected a time zone such as Europe/Zagreb, got {name!r}")
+    raise ValueError(
+        f"Expected times and a time zone such as 08:00-20:00 Europe/Zagreb, got {name!r}"
+        if any(digit.isdigit() for digit in name)
+        else f"Expected a time zone such as Europe/Zagreb, got {name!r}"
+    )
 
 
 def _span(text: str) -> int:

@@ -44,6 +44,7 @@ VALUES = Query(
     "SELECT value FROM list_entry WHERE list = ? AND account_id = ? AND value > ? AND gone = 0"
     " ORDER BY value LIMIT ?"
 )
+HAS = Query("SELECT 1 FROM list_entry WHERE list = ? AND account_id = ? AND value = ? AND gone = 0")
 COUNTS = Query("SELECT list, account_id, count(*) FROM list_entry WHERE gone = 0 GROUP BY list, account_id")
 FORGET = Query(
     "DELETE FROM list_entry WHERE (list, account_id, value) IN (SELECT list, account_id, value"
@@ -105,6 +106,10 @@ class ListRows:
         while rows := await self._engine.read(Call(VALUES, (name, account_id, last, STEP))):
             yield [value for (value,) in rows]
             last = rows[-1][0]
+
+    async def has(self, name: str, account_id: int, value: str) -> bool:
+        """Tell whether a value is on a list as it is."""
+        return bool(await self._engine.read(Call(HAS, (name, account_id, value))))
 
     async def counts(self) -> dict[tuple[str, int], int]:
         """Return how many values each list has, by its name and account."""

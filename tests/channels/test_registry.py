@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 
 from smsd.smpp.pdu import BindTransceiver, Unbind
 from smsd.smpp.status import ESME_ROK
@@ -134,6 +134,27 @@ def test_a_channel_that_cannot_run_is_logged_and_the_others_do(
     result(stack.administration.change_channel("second", enabled=False))
     stack.wait(0.4)
     assert len(second.bound) == (1 if kind == "smpp" else 0)
+
+
+def test_the_log_has_when_a_channel_goes_away_and_when_it_is_back(stack: Stack) -> None:
+    def told(seconds: float) -> list[str]:
+        with capturedLogs() as events:
+            stack.wait(seconds)
+        told = [formatEvent(event) for event in events if event.get("log_system") is None]
+        return [line for line in told if " is away" in line or " is back" in line]
+
+    stack.network.ports.clear()
+    stack.smsc.link.transport.loseConnection()
+    assert told(9) == []
+    assert told(2) == ["Channel operator is away: its messages take other routes, where there are any"]
+    assert told(60) == []
+    stack.network.ports[PORT] = stack.smsc
+    assert told(62) == ["Channel operator is back"]
+    stack.network.ports.clear()
+    stack.smsc.link.transport.loseConnection()
+    stack.wait(11)
+    result(stack.administration.change_channel("operator", enabled=False))
+    assert told(20) == []
 
 
 def test_a_channel_whose_name_at_the_operator_cannot_be_said_is_logged(

@@ -77,7 +77,7 @@ def test_what_can_not_be_decided_is_told(
         ("--senders", "some", "senders is one of any, listed: not 'some'."),
         ("--destinations", "", "destinations is one of any, listed: not ''."),
         ("--repeat-after", "86401", "repeat_after is a number from 0 to 86400: not 86401."),
-        ("--hours", "8-21", "Expected a time zone such as Europe/Zagreb, got '8-21'."),
+        ("--hours", "8-21", "Expected times and a time zone such as 08:00-20:00 Europe/Zagreb, got '8-21'."),
         (
             "--hours",
             "08:00-21:00 Europe/Atlantis",

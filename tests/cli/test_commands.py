@@ -108,7 +108,7 @@ def test_the_list_of_channels_says_how_each_is(
     assert "  suspended, up 1/1 since 2026-01-02 03:04:05 UTC  1  " in shown()
     assert smsd("channel", "drain", "operator").output == "Channel operator is draining.\n"
     assert "  draining, up 1/1 since" in shown()
-    assert smsd("channel", "resume", "operator").output == "Channel operator is normal.\n"
+    assert smsd("channel", "resume", "operator").output == "Channel operator is resumed.\n"
     stack.network.ports.clear()
     stack.smsc.link.transport.loseConnection()
     assert "  down since 2026-01-02 03:04:2" in shown()
@@ -144,16 +144,34 @@ def test_a_route_is_added_listed_changed_and_removed(stack: Stack, smsd: Command
         (["account", "remove", "nobody"], "There is no account nobody."),
         (["channel", "add", "operator", ENDPOINT, "system_id=x"], "channel operator already."),
         (["channel", "add", "a b", ENDPOINT, "system_id=x"], "A channel's name has letters"),
-        (["channel", "add", "new", ENDPOINT], "Object missing required field `system_id`"),
-        (["channel", "add", "new", ENDPOINT, "system_id"], "Expected NAME=VALUE, got 'system_id'."),
-        (["channel", "add", "new", ENDPOINT, "system_id=x", "window=ten"], "`$.window`"),
-        (["channel", "add", "new", ENDPOINT, "system_id=x", "colour=red"], "unknown field `colour`"),
+        (["channel", "add", "new", ENDPOINT], "A channel of kind smpp needs the option system_id."),
+        (["channel", "add", "new", ENDPOINT, "system_id"], "Expected OPTION=VALUE, got 'system_id'."),
+        (
+            ["channel", "add", "new", ENDPOINT, "system_id=x", "window=ten"],
+            "The option window: Expected `int`",
+        ),
+        (
+            ["channel", "add", "new", ENDPOINT, "system_id=x", "bind=two"],
+            "The option bind: Expected one of pair, transceiver.",
+        ),
+        (
+            ["channel", "add", "new", "endpoint=tcp:host", "system_id=x"],
+            "An endpoint is one such as tcp:HOST:PORT",
+        ),
+        (
+            ["channel", "add", "new", "endpoint=tls:host:1:trustRoots=/nowhere", "system_id=x"],
+            "trustRoots=/nowhere'.",
+        ),
+        (
+            ["channel", "add", "new", ENDPOINT, "system_id=x", "colour=red"],
+            "A channel of kind smpp has no option colour: it has endpoint",
+        ),
         (["channel", "set", "nothing", "--disabled"], "There is no channel nothing."),
-        (["channel", "set", "operator", "system_id="], "Object missing required field `system_id`"),
+        (["channel", "set", "operator", "system_id="], "A channel of kind smpp needs the option system_id."),
         (["channel", "remove", "operator"], "Routes lead to channel operator: remove them first."),
         (["route", "add", "nothing"], "There is no channel nothing."),
         (["route", "add", "operator", "--account", "nobody"], "There is no account nobody."),
-        (["route", "add", "operator"], "Route 1 has prefix '' already"),
+        (["route", "add", "operator"], "Route 1 is for these messages, and leads there, already"),
         (["route", "add", "operator", "--prefix", "+41"], "A prefix has up to 15 digits: not '+41'."),
         (["route", "add", "operator", "--prefix", "1", "--price", "free"], "A price is a decimal from 0"),
         (["route", "set", "99", "--price", "1"], "There is no route 99."),

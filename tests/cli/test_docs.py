@@ -21,7 +21,7 @@ from tests.http_api.test_docs import ROOT, Block, Reading, blocks_of, compact
 from tests.peers import Stack
 
 PUSHES = "docs/pushes.md"
-COMMANDS = ("docs/channels.md", "docs/simulator.md")
+COMMANDS = ("docs/channels.md", "docs/routing.md", "docs/simulator.md")
 """The pages whose blocks of commands are run."""
 HOST = "https://client.example"
 _subscriber = re.compile(r"`(\d+)`, writes `([^`]+)` to the number `(\d+)`")
@@ -41,6 +41,7 @@ def commands(block: Block) -> list[tuple[list[str], str]]:
 def test_the_commands_of_a_page_do_as_they_are_shown(stack: Stack, smsd: Command, page: str) -> None:
     found = [(block, *one) for block in blocks_of(page) for one in commands(block)]
     assert found
+    smsd("account", "remove", "acme")  # Pages add it themselves.
     for block, arguments, shown in found:
         done = smsd(*arguments)
         assert done.exit_code == 0, f"{block}: {done.stderr}"

@@ -48,7 +48,31 @@ def test_a_file_is_imported_and_exported(stack: Stack, smsd: Command, tmp_path: 
     imported = smsd("list", "import", "dnd", str(file), "--replace")
     assert imported.output == "Put on the list dnd: 1. Taken off it: 1.\n"
     assert submitted(stack) == ESME_ROK
-    assert smsd("list", "count").output.endswith("dnd   everybody  2\n")
+    assert smsd("list", "count").output.endswith("dnd   (all)    2\n")
+
+
+def test_what_is_on_lists_is_found_by_a_number_or_a_sender(stack: Stack, smsd: Command) -> None:
+    stack.add_account("zoo")
+    smsd("list", "add", "dnd", "+41793026727", "38591*", "38*")
+    smsd("list", "add", "blocked-destinations", "4179*", "--account", "acme")
+    smsd("list", "add", "blocked-destinations", "41793026727", "--account", "zoo")
+    smsd("list", "add", "blocked-senders", "Casino*", "41793026727")
+    assert smsd("list", "find", "+41793026727", "--account", "acme").output == (
+        "LIST                  ACCOUNT  ENTRY\n"
+        "dnd                   (all)    41793026727\n"
+        "blocked-senders       (all)    41793026727\n"
+        "blocked-destinations  acme     4179*\n"
+    )
+    assert smsd("list", "find", "385911234567").output == (
+        "LIST  ACCOUNT  ENTRY\ndnd   (all)    38591*\ndnd   (all)    38*\n"
+    )
+    assert smsd("list", "find", "CASINO777").output.endswith("blocked-senders  (all)    casino*\n")
+    smsd("list", "remove", "dnd", "38*", "38591*")
+    assert smsd("list", "find", "385911234567").output == "385911234567 is on no list.\n"
+    for wrong in ("3859*", "a phrase of several words"):
+        refused = smsd("list", "find", wrong)
+        assert (refused.exit_code, refused.stderr.count("could be on a list")) == (1, 1)
+    assert smsd("list", "find", "385911234567", "--account", "nobody").exit_code == 1
 
 
 @pytest.mark.parametrize(

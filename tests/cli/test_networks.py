@@ -72,4 +72,4 @@ def test_what_is_known_of_a_number_is_shown_and_what_counts_first(smsd: Command,
     assert smsd("network", "find", "999911234567").output == (
         "No country has a prefix of 999911234567: messages to it are refused.\n"
     )
-    assert "It is no international number: 'x'." in smsd("network", "find", "x").stderr
+    assert "A number is international, such as 385911234567: not 'x'." in smsd("network", "find", "x").stderr

@@ -52,7 +52,7 @@ def test_a_long_list_ends_with_a_sentence(smsd: Command, file: Path) -> None:
     [
         (["import", "nowhere.csv"], 1, "nowhere.csv: it can't be read"),
         (["import", __file__], 1, "The first line names the columns number, mccmnc"),
-        (["remove", "x"], 1, "It is no international number: 'x'."),
+        (["remove", "x"], 1, "A number is international, such as 385911234567: not 'x'."),
         (["remove"], 2, "Give numbers, or --all."),
         (["remove", "385911234567", "--all"], 2, "Give numbers, or --all."),
         (["list", "x"], 1, "A prefix has 1 to 15 digits"),

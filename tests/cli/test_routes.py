@@ -60,6 +60,10 @@ def test_a_network_is_forbidden_and_told_so(stack: Stack, smsd: Command) -> None
     ("arguments", "sentence"),
     [
         (["play", "--country", "Croatia"], "A country is a code of ISO 3166, such as HR: not 'CROATIA'."),
+        (
+            ["play", "--country", "UK"],
+            "No number is in a country UK: its code is one of ISO 3166, such as GB.",
+        ),
         (["play", "--network", "2191"], "A network is an MCC, or an MCC and an MNC"),
         (["play", "--sender", "a*b"], "A sender has up to 15 characters"),
         (["play", "--sender", "*"], "A sender has up to 15 characters"),
@@ -68,7 +72,7 @@ def test_a_network_is_forbidden_and_told_so(stack: Stack, smsd: Command) -> None
         (["play", "--weight", "0"], "A weight is a number from 1 to 1000: not 0."),
         (["play", "--priority", "5000"], "A priority is a number from -1000 to 1000: not 5000."),
         (["play", "--cost", "-1"], "A cost is a decimal from 0"),
-        (["operator"], "Route 1 has prefix '' already"),
+        (["operator"], "Route 1 is for these messages, and leads there, already"),
     ],
 )
 def test_what_is_no_route_is_told_in_a_sentence(smsd: Command, arguments: list[str], sentence: str) -> None:
@@ -243,3 +247,18 @@ def test_a_test_heeds_which_channels_are_away(
 @pytest.mark.parametrize("arguments", [["none"], ["385911234567", "--sender", "€"]])
 def test_a_test_of_what_is_no_address_is_told(smsd: Command, arguments: list[str]) -> None:
     assert smsd("route", "test", *arguments).exit_code == 1
+
+
+def test_amounts_are_told_without_zeros_at_their_end(stack: Stack, smsd: Command) -> None:
+    smsd("route", "add", "play", "--prefix", "385", "--price", "0.045", "--cost", "12.5")
+    tested = smsd("route", "test", "385911234567", "--segments", "8").output
+    assert tested.endswith("Segments: 8. Price: 0.36. Cost: 100.\n")
+
+
+def test_a_route_becomes_an_account_s_own_and_everybody_s_again(stack: Stack, smsd: Command) -> None:
+    smsd("route", "add", "play", "--prefix", "385")
+    assert smsd("route", "set", "2", "--account", "acme").exit_code == 0
+    assert words(smsd("route", "list").output.splitlines()[2])[1] == "acme"
+    assert "There is no account nobody." in smsd("route", "set", "2", "--account", "nobody").stderr
+    smsd("route", "set", "2", "--account", "")
+    assert words(smsd("route", "list").output.splitlines()[2])[1] == "(all)"

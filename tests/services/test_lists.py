@@ -98,6 +98,21 @@ async def test_an_account_s_list_is_its_own(desk: Desk) -> None:
         await desk.add("dnd", "385911234567", account="nobody")
 
 
+async def test_the_operator_finds_whatever_holds_a_node_s_messages_up(desk: Desk) -> None:
+    await desk.add("dnd", "38591*", "41793026727")
+    await desk.add("dnd", "385911234567", account="zoo")
+    await desk.administration.remove("dnd", None, ["41793026727"])
+    await desk.follow()
+    for number in ("385911234567", "385921234567", "41793026727"):
+        for account_id, account in enumerate(("acme", "zoo"), 1):
+            found = await desk.administration.find(number, account)
+            assert bool(found) == desk.dnd(number, account_id)
+    assert [tuple(one) for one in await desk.administration.find("385911234567", "zoo")] == [
+        ("dnd", "", "38591*"),
+        ("dnd", "zoo", "385911234567"),
+    ]
+
+
 async def test_a_node_that_starts_knows_what_is_on_lists_and_not_what_was(desk: Desk) -> None:
     await desk.add("dnd", "385911234567", "41*")
     await desk.add("blocked-senders", "Casino")

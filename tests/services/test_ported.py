@@ -306,8 +306,11 @@ def test_there_is_room_for_so_many(
         ("", "The first line names the columns number, mccmnc: number is missing"),
         ("number;mccmnc\n41791234567;22801\n", "number is missing"),
         ("number,prefix\n41791234567,22801\n", "mccmnc is missing"),
-        ("number,mccmnc\n41791234567,22801\nx,22801\n", "Line 3: it is no international number: 'x'"),
-        ("number,mccmnc\n0791234567,22801\n", "Line 2: it is no international number"),
+        (
+            "number,mccmnc\n41791234567,22801\nx,22801\n",
+            "Line 3: A number is international, such as 385911234567: not 'x'",
+        ),
+        ("number,mccmnc\n0791234567,22801\n", "Line 2: A number is international"),
         ("number,mccmnc\n41791234567,1\n", "Line 2: An MCC has three digits"),
         ("number,mccmnc\n41791234567\n", "Line 2: a value is missing"),
     ],
@@ -337,5 +340,5 @@ def test_what_is_no_number_cannot_be_removed_or_looked_up(
     administration: PortedAdministration, number: str
 ) -> None:
     for work in (administration.remove([number]), administration.network(number)):
-        with pytest.raises(SettingError, match="It is no international number"):
+        with pytest.raises(SettingError, match="A number is international"):
             result(work)

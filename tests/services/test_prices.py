@@ -90,8 +90,9 @@ def test_any_file_is_read_or_refused_in_a_sentence(text: str, more: str) -> None
         ("account,price\nnobody,1\n", "Line 2: There is no account nobody."),
         ("account,currency,price\nacme,EUR,1\n", "An account's own price is in its currency"),
         ("currency,price\nXYZ,1\n", "A currency is a code of ISO 4217, such as EUR: not 'XYZ'."),
-        ("country,price\n385,1\n", "A country has two letters"),
-        ("network,price\n2191,1\n", "A network is an MCC, such as 219"),
+        ("country,price\n385,1\n", "A country is a code of ISO 3166, such as HR: not '385'."),
+        ("country,price\nUK,1\n", "Line 2: No number is in a country UK"),
+        ("network,price\n2191,1\n", "A network is an MCC, or an MCC and an MNC, such as 219"),
     ],
 )
 def test_what_is_no_price_is_told_with_its_line(text: str, sentence: str) -> None:

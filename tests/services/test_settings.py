@@ -128,9 +128,11 @@ def test_two_routes_of_one_prefix_for_one_account_are_refused(administration: Ad
     result(administration.add_route("a", "385"))
     result(administration.add_route("a", "385", "demo"))
     other = result(administration.add_route("a", "49"))
-    refused(administration.add_route("a", "385"), "prefix '385' already")
-    refused(administration.add_route("a", "385", "demo"), "prefix '385' already")
-    refused(administration.change_route(other, prefix="385"), "prefix '385' already")
+    refused(administration.add_route("a", "385"), "is for these messages, and leads there, already")
+    refused(administration.add_route("a", "385", "demo"), "is for these messages, and leads there, already")
+    refused(
+        administration.change_route(other, prefix="385"), "is for these messages, and leads there, already"
+    )
     result(administration.change_route(other, prefix="49", price="1"))
 
 

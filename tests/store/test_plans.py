@@ -339,6 +339,7 @@ def test_messages_that_wait_for_approval_are_found_by_an_index(
         (approvals.REJECTED_MESSAGES, "message_approval (status=?)"),
         (lists.CHANGED, "list_entry_changed"),
         (lists.VALUES, "PRIMARY KEY (list=? AND account_id=? AND value>?)"),
+        (lists.HAS, "PRIMARY KEY (list=? AND account_id=? AND value=?)"),
         (lists.FORGET, "list_entry_gone (changed_at<?)"),
     ],
 )
