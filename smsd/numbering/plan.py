@@ -40,6 +40,8 @@ class Home(msgspec.Struct, frozen=True, gc=False):
 
 SHARES = tuple(10.0**-length for length in range(16))
 """Which part of all numbers has a prefix, by its length."""
+HEAD = 3
+"""How many digits tell which lengths of prefixes there may be."""
 UNKNOWN = Home()
 """The home of a number whose prefix is nobody's."""
 
@@ -50,13 +52,18 @@ class Plan:
     def __init__(self, homes: Mapping[str, Home], networks: Mapping[str, Home] | None = None) -> None:
         """Take over the homes, and which of them, or what else, is a network's by its MCC and MNC."""
         self._homes = dict(homes)
-        self._lengths = sorted({len(prefix) for prefix in homes}, reverse=True)
+        lengths: dict[str, set[int]] = {}
+        for prefix in self._homes:
+            lengths.setdefault(prefix[:HEAD], set()).add(len(prefix))
+        short = {len(prefix) for prefix in lengths if len(prefix) < HEAD}
+        self._short = sorted(short, reverse=True)
+        self._lengths = {head: sorted(found | short, reverse=True) for head, found in lengths.items()}
         self._networks = dict(networks or {})
 
     def find(self, number: str) -> Home:
         """Return the home of a number, E.164 digits; :data:`UNKNOWN` if no prefix fits."""
         homes = self._homes
-        for length in self._lengths:
+        for length in self._lengths.get(number[:HEAD], self._short):  # Every message comes by here.
             home = homes.get(number[:length])
             if home is not None:
                 return home
