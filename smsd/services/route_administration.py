@@ -40,9 +40,10 @@ HEADS = (
     "channel",
     "price",
     "cost",
+    "lookup",
 )
 """The columns of a file of routes: any of them may be missing, and any field empty."""
-DEFAULTS = {"priority": "0", "weight": "1", "action": "send", "price": "0", "cost": "0"}
+DEFAULTS = {"priority": "0", "weight": "1", "action": "send", "price": "0", "cost": "0", "lookup": "0"}
 """What an empty field of some columns means."""
 MOST = 20_000
 """How many routes there may be: each node holds them all in memory."""
@@ -82,7 +83,7 @@ class RouteAdministration:
     async def put(self, lines: Iterable[str], replace_all: bool = False) -> tuple[int, int, int]:
         """Add the routes of a CSV file; return how many are new, changed and removed.
 
-        Of a route that is there already, but for its weight, price and cost, these are changed. With
+        Of a route that is there already, but for its weight, price, cost and lookup, these are changed. With
         ``replace_all`` those that the file has not are removed.
 
         Raises:
@@ -95,7 +96,13 @@ class RouteAdministration:
         changed = []
         for key, route in wanted.items():
             if key in known:
-                merged = replace(known[key], weight=route.weight, price=route.price, cost=route.cost)
+                merged = replace(
+                    known[key],
+                    weight=route.weight,
+                    price=route.price,
+                    cost=route.cost,
+                    lookup=route.lookup,
+                )
                 if merged != known[key]:
                     changed.append(merged)
         gone = [route for key, route in known.items() if replace_all and key not in wanted]

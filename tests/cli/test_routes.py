@@ -113,7 +113,7 @@ def test_routes_are_exported_and_imported_as_they_are(smsd: Command, tmp_path: P
     smsd("route", "add", "--action", "forbid", "--prefix", "43", "--code", "gold")
     exported = smsd("route", "export").output
     assert exported.splitlines()[2] == (
-        'acme,,,HR,21910,INFO*,flash,"sat, sun 10:00-12:00",0,1,send,play,0,0'
+        'acme,,,HR,21910,INFO*,flash,"sat, sun 10:00-12:00",0,1,send,play,0,0,0'
     )
     file = tmp_path / "routes.csv"
     file.write_text(exported)
