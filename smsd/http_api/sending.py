@@ -275,10 +275,9 @@ class Sending:
                 if destination.messageId not in taken
             ),
         )
-        if not isinstance(homes, Deferred):
-            return homes
-        found = await homes
-        self._core.submission.admit_again(account, together)
+        found = await homes if isinstance(homes, Deferred) else homes
+        if found is not NONE:
+            self._core.submission.admit_again(account, together)
         return found
 
     def _hand_in(

@@ -53,7 +53,7 @@ NONE: Homes = {}
 class HomeLookup:
     """Looks destinations up for accounts and routes that want that before their messages are routed.
 
-    What is remembered of a number costs nothing. If somebody has to be asked, that is a lookup of the
+    What this database knows of a number costs nothing. If others have to be asked, that is a lookup of the
     account, in its log and at its price. Messages to a number that is being looked up for their account
     already wait for that. One of which nothing is found in time is at home where the number plan says.
     """
@@ -102,8 +102,8 @@ class HomeLookup:
     ) -> Homes | Deferred[Homes]:
         """Return where the destinations of an account's requests are at home, as far as that is looked up.
 
-        It is known at once if nobody has to be asked. All parts of a long message, whose ``place`` is given,
-        go where the first one went.
+        It is known at once if nobody has to be asked, and :data:`NONE` if nobody wants it. All parts of a
+        long message, whose ``place`` is given, go where the first one went.
         """
         if not account.lookup_first and not self._routing.asks_lookups:
             return NONE
@@ -213,10 +213,7 @@ class HomeLookup:
         imsi = going.search.gathered.context.imsi
         if not network and imsi is not None:
             network = home_network(imsi)  # The plan knows no network of such numbers.
-        if going.search.asks:
-            self._keep(going, found, network)
-        else:
-            self._charging.release(going.account.id, going.cost)
+        self._keep(going, found, network)
         if network and not found.unanswered:
             going.home = self._networks.within(network, going.number)
         going.tell()
@@ -243,11 +240,16 @@ class HomeLookup:
             going.timer.cancel()
 
     def _keep(self, going: _Going, found: Found, network: str) -> None:
-        """Store a lookup, and what it costs: without an answer, nothing."""
+        """Store a lookup, and what it costs: without an answer, nothing.
+
+        It is none if only this database was asked.
+        """
         account, cost, price = going.account, going.cost, going.account.lookup_price
-        if found.unanswered:
+        if found.unanswered or not going.search.asks:
             self._charging.release(account.id, cost)
             cost, price = 0, "0"
+        if not going.search.asks:
+            return
         lookup = Lookup(
             self._ids.next(),
             account.id,

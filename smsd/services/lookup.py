@@ -137,7 +137,7 @@ class Lookup:
                 if question.home_only:
                     wanted -= back_end.knows
                 continue
-            search.asks = True
+            search.asks |= not back_end.local
             try:
                 answer = await back_end.ask(question.account_id, question.number)
             except NoAnswer:
@@ -271,7 +271,7 @@ class Search:
         self.planned = planned
         self.asked = asked
         self.asks = False
-        """Whether anybody had to be asked, since it was not known here."""
+        """Whether others than this database had to be asked."""
         self.gathered = _Gathered()
         self.wanted = HOME if question.home_only else PACKAGES[question.package]
         if planned.context.ported is not None:  # The operator's own table goes before what others say.
