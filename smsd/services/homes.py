@@ -315,8 +315,8 @@ class _Call:
         if home is not None:
             self.homes[destination] = home
         self.left -= 1
-        if not self.left and not self.done.called:  # Else whoever waited is gone.
-            self.done.callback(self.homes)
+        if not self.left:
+            self.done.callback(self.homes)  # If whoever waited is gone, nobody hears it.
 
 
 class _Storing(NamedTuple):

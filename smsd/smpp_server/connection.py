@@ -15,7 +15,7 @@ from smsd.services.backlog import OverRate, QueueFull
 from smsd.services.deliveries import Outcome
 from smsd.services.enquiries import EnquiryRefused, NotOffered
 from smsd.services.guard import Banned
-from smsd.services.homes import Homes
+from smsd.services.homes import NONE, Homes
 from smsd.services.submission import Refused, Request
 from smsd.services.window import Item
 from smsd.session_protocol import SessionProtocol
@@ -239,7 +239,8 @@ class Connection(SessionProtocol):
                         homes.addCallback(self._looked_up, asked, place, submitted)
                         homes.addErrback(self._not_looked_up, submitted)
                         return
-                    asked = asked._replace(home=homes.get(asked.destination))
+                    if homes is not NONE:
+                        asked = asked._replace(home=homes.get(asked.destination))
                 self._hand_in(asked, place, submitted)
             except REASONS as reason:
                 refusal = command_status(reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from smsd.numbering.context import Context
 from smsd.services.homes import PATIENCE
 from smsd.smpp.status import ESME_RSYSERR
 from smsd.store.engine import StoreUnavailable
-from tests.http_api.client import Answer, Client, Wire, octets
-from tests.peers import Stack, result
+from tests.http_api.client import Answer, Client, Wire, basic, octets
+from tests.peers import PASSWORD, Stack, result, submit_sm
 from tests.services.back_end import BackEnd, asked_about_all
 
 NUMBER, OTHER = "385915369421", "385915369422"
@@ -153,6 +154,30 @@ def test_a_request_is_refused_as_a_whole_if_the_database_has_gone_meanwhile(
     stack.writer.failing = None
     stack.wait(10)
     assert stored(stack) == []
+
+
+def test_all_of_a_request_is_refused_if_there_is_no_room_for_it_any_more(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, unstored=6)
+    back_end = BackEnd()
+    asked_about_all(stack, back_end)
+    stack.add_account("curious", lookup_first=1)
+    stack.add_account("plain")
+    stack.wait(1)
+    wire = Client(stack).connect()
+    wire.transport.write(
+        octets("POST", ADVANCED, body(*[NUMBER] * 3), {"Authorization": basic("curious", PASSWORD)})
+    )
+    other = stack.esme(system_id=b"plain")
+    stack.writer.hold()
+    for _ in range(3):
+        other.send(submit_sm())
+    stack.settle()
+    say(stack, back_end, NUMBER, TELEMACH)
+    assert Answer(wire.said).code == 503
+    stack.writer.let_go()
+    stack.settle()
+    assert len(stored(stack)) == 3
+    stack.close()
 
 
 def test_an_account_that_is_over_its_rate_has_nothing_looked_up(

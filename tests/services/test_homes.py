@@ -250,6 +250,25 @@ def test_an_account_that_can_not_pay_for_lookups_has_the_plan_say(rig: Rig, micr
     assert rig.back_end.numbers == []
 
 
+def test_an_account_without_credit_has_nothing_looked_up_for_nothing(rig: Rig) -> None:
+    free = account(lookup_first=1)
+    rig.pay(0)
+    assert rig.core.homes.find(free, [rig.request(who=free)]) == NONE
+    rig.pay(1)
+    assert rig.core.homes.find(free, [rig.request(who=free)]) != NONE
+    rig.node.turn()
+    rig.say(NOT_PORTED)
+
+
+@pytest.mark.parametrize("answer", [IMSI, NOT_PORTED])
+def test_what_is_in_memory_is_there_at_once(rig: Rig, answer: Context) -> None:
+    rig.send()
+    rig.say(answer)
+    homes = rig.core.homes.find(CURIOUS, [rig.request()])
+    assert not isinstance(homes, Deferred)
+    assert [home.mccmnc for home in homes.values()] == [rig.messages[0].network]
+
+
 def test_a_lookup_that_can_not_be_stored_costs_nothing(rig: Rig) -> None:
     rig.pay(MICROS)
     found = rig.find(NUMBER)

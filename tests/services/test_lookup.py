@@ -72,11 +72,13 @@ class Rig:
 
     def home(self) -> str:
         """Return the network that has the number, and let it be asked for nothing else."""
-        finding = Deferred.fromCoroutine(
-            self.core.lookup.ask(self.core.lookup.search(Question(1, NUMBER, "portability", home_only=True)))
-        )
+        finding = self.finding_home()
         self.settle()
         return result(finding).network
+
+    def finding_home(self) -> Deferred[Found]:
+        question = Question(1, NUMBER, "portability", home_only=True)
+        return Deferred.fromCoroutine(self.core.lookup.ask(self.core.lookup.search(question)))
 
     def find(self, number: str = NUMBER, package: str = "roaming", *, refresh: bool = False) -> Found:
         question = Question(1, number, package, refresh)
@@ -293,6 +295,13 @@ def test_who_was_not_asked_then_is_not_taken_to_have_nothing_to_say(rig: Rig) ->
     assert (rig.home(), hlr.asked) == ("21910", 0)
     assert rig.find().context.imsi == "219100000000001"
     assert (mnp.asked, hlr.asked) == (1, 1)
+
+
+def test_the_table_is_not_read_for_a_network_that_is_in_memory(rig: Rig) -> None:
+    mnp = BackEnd(Context(ported=False), frozenset({Fields.PORTABILITY}))
+    rig.add(mnp=mnp, hlr=BackEnd(Context(0), frozenset({Fields.SUBSCRIPTION, Fields.PRESENCE})))
+    rig.home()
+    assert result(rig.finding_home()).network == "21910"
 
 
 def test_where_nobody_says_it_nobody_is_asked_again_for_a_while(rig: Rig) -> None:
