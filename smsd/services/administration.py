@@ -132,7 +132,8 @@ class Administration:
         """Remove an account.
 
         Raises:
-            SettingError: if there is none, routes or numbers are its own, or it has or owes anything.
+            SettingError: if there is none; routes, numbers or rules of lookups are its own; or it has or owes
+                anything.
         """
         account = await self.account(system_id)
         balance = (await self._credit.balance(account.id)).micros
@@ -142,7 +143,9 @@ class Administration:
                 " settle that first."
             )
         await self._delete(
-            "account", account.id, f"Account {system_id} has routes of its own, or numbers: remove them first"
+            "account",
+            account.id,
+            f"Account {system_id} has routes of its own, rules of lookups, or numbers: remove them first",
         )
         await self._lists.remove_account(account.id)
 

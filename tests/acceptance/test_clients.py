@@ -62,13 +62,31 @@ def test_smpplib_speaks_over_tls(stage: Stage) -> None:
     esme.close()
 
 
+def test_smpplib_asks_about_a_number(stage: Stage, database: Database) -> None:
+    node = stage.node(database.url)
+    node.start()
+    sender, asking = Esme(node.smpp), Esme(node.smpp, system_type="HLR")
+    lookup_id = asking.submit("385911234567")
+    answer = asking.receipt()
+    assert answer.receipted_message_id.decode() == lookup_id
+    assert answer.source_addr == b"385911234567"
+    first, second = answer.short_message.decode().splitlines()
+    assert re.match(rf"id:{lookup_id} .* err:\d{{3}} ?$", first)
+    assert second.startswith("IMSI:")
+    assert "MCCMNC:21910" in second
+    message_id = sender.submit("385910000001")  # Sessions of either service get what is theirs.
+    assert sender.receipt().receipted_message_id.decode() == message_id
+    for session in (sender, asking):
+        session.close()
+
+
 def test_a_bind_that_is_refused_says_why(stage: Stage, database: Database) -> None:
     node = stage.node(database.url)
     node.start()
     for mode in ("transmitter", "receiver", "transceiver"):
         assert refusal(node.smpp, mode, system_id="nobody") == smpplib.consts.SMPP_ESME_RINVSYSID
         assert refusal(node.smpp, mode, password="wrong") == smpplib.consts.SMPP_ESME_RINVPASWD
-    assert refusal(node.smpp, system_type="HLR") == smpplib.consts.SMPP_ESME_RINVSYSTYP
+    assert refusal(node.smpp, system_type="r:none") == smpplib.consts.SMPP_ESME_RINVSYSTYP
     sessions = [Esme(node.smpp) for _ in range(4)]
     assert refusal(node.smpp) == smpplib.consts.SMPP_ESME_RBINDFAIL
     message_id = sessions[0].submit("385910000001", registered_delivery=0)

@@ -49,6 +49,7 @@ def test_an_account_comes_changes_and_goes(stage: Stage, database: Database) -> 
     eventually(
         lambda: refusal(node.smpp, system_id="new", password="changed") == 0, "it may bind again", AT_ONCE
     )
+    node.smsd("account", "credit", "new", "--paid", "0.01")
     node.smsd("account", "remove", "new")
     eventually(
         lambda: refusal(node.smpp, system_id="new", password="changed") == smpplib.consts.SMPP_ESME_RINVSYSID,
@@ -89,13 +90,19 @@ def test_routes_and_channels_come_change_and_go(stage: Stage, database: Database
     esme.submit("385910000003")
     esme.receipt()
 
-    node.smsd("channel", "set", "second", "--disabled")
-    eventually(
-        lambda: "Channel second has ended its transceiver" in node.log, "a disabled channel unbinds", AT_ONCE
-    )
+    def unbinds(name: str) -> None:
+        said = f"Channel {name} has ended its transceiver"
+        eventually(lambda: said in node.log, "a disabled channel unbinds", AT_ONCE)
+
+    for name in ("second", "first"):
+        esme.submit("385950000002")  # By the other route, once the second channel is disabled.
+        esme.receipt()
+        node.smsd("channel", "set", name, "--disabled")
+        unbinds(name)
     with pytest.raises(smpplib.exceptions.PDUError) as refused:
         esme.submit("385950000002")
     assert refused.value.args[1] == CHANNEL_DISABLED
+    node.smsd("channel", "set", "first", "--enabled")
     node.smsd("channel", "set", "second", "--enabled", "window=5")
     eventually(lambda: node.log.count("Channel second is bound") == 2, "an enabled channel binds", AT_ONCE)
     taken_again = esme.submit("385950000002")

@@ -156,3 +156,29 @@ def test_what_was_said_of_a_number_is_forgotten(stack: Stack, smsd: Command) -> 
     assert smsd("lookup", "forget", "+385911111111").output == "Answers that are forgotten: 0.\n"
     assert smsd("lookup", "forget", "--all").exit_code == 0
     assert smsd("lookup", "forget").exit_code == 2
+
+
+def test_the_ledger_tells_lookups_from_messages(stack: Stack, smsd: Command) -> None:
+    smsd("account", "set", "acme", "--lookup-price", "0.25")
+    stack.wait(0.4)
+    client = Client(stack)
+    client.request("POST", "/number/1/query", {"to": ["385911111111", "385912222222"]})
+    client.send(from_="smsd", to="385911234567", text="hello")
+    stack.settle()
+    lines = smsd("account", "ledger", "acme").output.splitlines()
+    assert [line.split()[2:] for line in lines[1:-1]] == [
+        ["messages", "-0.01", "1"],
+        ["lookups", "-0.5", "2"],
+    ]
+    assert lines[-1] == "Sum: -0.51"
+    assert smsd("account", "audit").output == "Ledgers: 1. Those that do not add up: 0.\n"
+
+
+def test_an_account_that_has_a_rule_is_not_removed_before_it(stack: Stack, smsd: Command) -> None:
+    smsd("account", "add", "zoo", "--password", "secret12")
+    smsd("lookup", "rule", "add", "--account", "zoo")
+    assert "Account zoo has routes of its own, rules of lookups, or numbers" in (
+        smsd("account", "remove", "zoo").stderr
+    )
+    smsd("lookup", "rule", "remove", "1")
+    assert smsd("account", "remove", "zoo").exit_code == 0
