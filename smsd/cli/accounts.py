@@ -56,6 +56,11 @@ def _settings(command: F) -> F:
             ),
             click.option("--lookup-price", help="Of a number that is looked up (new: 0)."),
             click.option(
+                "--lookup-first/--route-at-once",
+                default=None,
+                help="Whether numbers are looked up before messages are routed (new: at once).",
+            ),
+            click.option(
                 "--package-until",
                 metavar="DATE",
                 help="The last day (UTC) of its package, or a time; none (new): it has no end.",

@@ -26,6 +26,7 @@ from smsd.store.settings import Route
 @click.option("--code", default="", help="The route code that its session asks for.")
 @click.option("--type", "kind", type=click.Choice(TYPES), default=TEXT, show_default=True, help="Its type.")
 @click.option("--at", type=TIME, help="When it is to be sent, in UTC (default: now).")
+@click.option("--found", default="", help="The network (MCC and MNC) that a lookup finds.")
 @click.option("--segments", type=click.IntRange(1, 255), default=1, show_default=True, help="What it takes.")
 @click.pass_obj
 def route_test(
@@ -37,17 +38,19 @@ def route_test(
     code: str,
     kind: str,
     at: datetime | None,
+    found: str,
     segments: int,
 ) -> None:
     """Tell where a message to DESTINATION would go, and at what price.
 
-    Nothing is sent. Each route is told, and why a message fits it or not.
+    Nothing is sent, nor is anything looked up: what a lookup may find is for you to say. Each route is told,
+    and why a message fits it or not.
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         seconds = at.replace(tzinfo=UTC).timestamp() if at is not None else None
         routes = RouteAdministration(database, clock)
-        way = await routes.test(destination, account, source, code, kind, seconds)
+        way = await routes.test(destination, account, source, code, kind, seconds, found)
         currency = next((one.currency for one in way.rows.accounts if one.system_id == account), "")
         _show(way, kind, clock.seconds())
         click.echo(_result(way, segments, currency))
@@ -63,6 +66,10 @@ def _show(way: Way, kind: str, now: float) -> None:
         f" network {asked.network or '(unknown)'}, at {moment:%a %Y-%m-%d %H:%M:%S} UTC."
     )
     accounts = {one.id: one.system_id for one in way.rows.accounts}
+    if way.found:
+        click.echo(f"Its number is looked up first, since {way.lookup} says so: {way.found} is found.")
+    elif way.lookup:
+        click.echo(f"Its number is looked up first, since {way.lookup} says so. Where nothing is found:")
     table(
         ("ROUTE", "ACCOUNT", "PREFIX", "PRIORITY", "LEADS TO", "STATE", "VERDICT"),
         (

@@ -11,7 +11,7 @@ import click
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.cli.route_tests import route_test
-from smsd.cli.work import changes_of, run, run_on, table
+from smsd.cli.work import changes_of, columns_of, run, run_on, table, yes
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.services.route_administration import HEADS, RouteAdministration
@@ -52,6 +52,11 @@ def _settings(command: Any) -> Any:
             click.option("--price", help="Of a segment, in the account's currency (new: 0)."),
             click.option("--cost", help="What the operator asks for a segment (new: 0)."),
             click.option(
+                "--lookup/--no-lookup",
+                default=None,
+                help="Whether numbers are looked up before messages take it (new: no).",
+            ),
+            click.option(
                 "--action",
                 type=click.Choice(ACTIONS),
                 help="forbid and unreachable refuse messages (new: send).",
@@ -72,7 +77,7 @@ def route_list(config: str | None) -> None:
         accounts = {one.id: one.system_id for one in rows.accounts}
         channels = {one.id: one.name for one in rows.channels}
         table(
-            ("ROUTE", "ACCOUNT", "CODE", "PREFIX", "CHANNEL", "PRICE", "COST", "PRIORITY", "ONLY"),
+            ("ROUTE", "ACCOUNT", "CODE", "PREFIX", "CHANNEL", "PRICE", "COST", "PRIORITY", "LOOKUP", "ONLY"),
             (
                 (
                     one.id,
@@ -83,6 +88,7 @@ def route_list(config: str | None) -> None:
                     one.price,
                     one.cost,
                     one.priority if one.weight == 1 else f"{one.priority}, weight {one.weight}",
+                    yes(one.lookup),
                     _only(one),
                 )
                 for one in rows.routes
@@ -108,7 +114,7 @@ def route_add(config: str | None, /, channel: str | None, **given: Any) -> None:
     Among the routes that fit a message the higher priority comes first, then an account's own before all
     others, then the narrower before the wider: the longest prefix first of all.
     """
-    columns = {name: value for name, value in given.items() if value is not None}
+    columns = columns_of(given)
     if (channel is None) is (columns.get("action", SEND) == SEND):
         raise click.UsageError("Name a channel, or say --action forbid or --action unreachable.")
 
@@ -155,8 +161,8 @@ def route_remove(config: str | None, number: int) -> None:
 def route_import(config: str | None, /, file: Path, replace: bool) -> None:
     """Add the routes of a CSV file: all of them or none.
 
-    Of those that are there already the weights, prices and costs are changed. The file's first line names its
-    columns, those of 'smsd route export'; any may be missing.
+    Of those that are there already the weights, prices, costs and lookups are changed. The file's first line
+    names its columns, those of 'smsd route export'; any may be missing.
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:

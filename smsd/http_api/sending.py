@@ -31,6 +31,7 @@ from smsd.http_api.requests import (
 from smsd.http_api.shortening import TrackedOctets, TrackedText, check
 from smsd.http_api.translation import STATUS_ANSWERS, shown_id
 from smsd.services.core import Core
+from smsd.services.homes import NONE, Homes
 from smsd.services.repetitions import Claim
 from smsd.services.statuses import (
     MESSAGE_ACCEPTED,
@@ -240,13 +241,44 @@ class Sending:
         # A client that hangs up has this cancelled. Its ids are let go only when the disk has answered, so
         # that the same request on another connection hears that they are taken, and sends nothing twice.
         storing = _Storing(lambda: claimed.release(account.id, ids - taken))
+        together = sum(len(message.destinations) for message in messages)
         try:
-            answers = self._hand_in(account, messages, bulk_id, claim, taken, storing)
+            self._core.submission.admit(account, together)
+            homes: Homes = NONE
+            if self._core.homes.wanted:
+                homes = await self._look_up(account, messages, together, taken)
+            answers = self._hand_in(account, messages, bulk_id, claim, taken, storing, homes, together)
         finally:
             storing.handed_in()
         if not await storing.done:
             raise unavailable()
         return answers
+
+    async def _look_up(
+        self, account: Account, messages: Sequence[Outgoing], together: int, taken: set[str]
+    ) -> Homes:
+        """Return where destinations are at home, as far as they are looked up; raises as :meth:`_send`."""
+        homes = self._core.homes.find(
+            account,
+            (
+                Request(
+                    account,
+                    message.sender,
+                    destination.to,
+                    message.content,
+                    due_at=message.options.sendAt,
+                    refusal=message.refusal,
+                    together=together,
+                )
+                for message in messages
+                for destination in message.destinations
+                if destination.messageId not in taken
+            ),
+        )
+        found = await homes if isinstance(homes, Deferred) else homes
+        if found is not NONE:
+            self._core.submission.admit_again(account, together)
+        return found
 
     def _hand_in(
         self,
@@ -256,9 +288,9 @@ class Sending:
         claim: Claim | None,
         taken: set[str],
         storing: _Storing,
+        homes: Homes,
+        together: int,
     ) -> list[SentMessage]:
-        together = sum(len(message.destinations) for message in messages)
-        self._core.submission.admit(account, together)
         answers: list[SentMessage] = []
         used = set(taken)
 
@@ -298,6 +330,7 @@ class Sending:
                     refusal=refusal,
                     tracked=tracked,
                     together=together,
+                    home=homes.get(destination.to),
                 )
                 answer = self._submit(request, destination.messageId, storing)
                 if client_id is not None and answer.messageId is not UNSET:

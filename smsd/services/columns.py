@@ -42,6 +42,7 @@ NEW_ACCOUNT: dict[str, Value] = {
     "currency": "EUR",
     "lookups": ROAMING,
     "lookup_price": "0",
+    "lookup_first": 0,
     "package_until": 0,
     "refund": "unsent",
     "senders": ANY,
@@ -77,7 +78,7 @@ ROUTES = {
     "action": ("|".join(ACTIONS), f"An action is one of {', '.join(ACTIONS)}"),
 }
 """What the words among a route's columns look like, and how people are told so."""
-ROUTE_NUMBERS = {"priority": (-1000, 1000), "weight": (1, 1000)}
+ROUTE_NUMBERS = {"priority": (-1000, 1000), "weight": (1, 1000), "lookup": (0, 1)}
 """The numbers among them, and from what to what they go."""
 IDENTITY = (
     "account_id",
@@ -92,7 +93,7 @@ IDENTITY = (
     "action",
     "channel_id",
 )
-"""What makes a route another one than the others: all but its weight, price and cost."""
+"""What makes a route another one than the others: all but its weight, price and cost, and its lookups."""
 
 
 class SettingError(ValueError):

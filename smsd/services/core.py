@@ -28,6 +28,7 @@ from smsd.services.failover import Failover
 from smsd.services.flood import Flood
 from smsd.services.gathering import Gathering
 from smsd.services.guard import Guard
+from smsd.services.homes import HomeLookup
 from smsd.services.ids import MessageIds, first_of
 from smsd.services.inbox import Inbox
 from smsd.services.links import Links, ShortLinks
@@ -196,6 +197,18 @@ class Core:
             self.ids,
             clock,
         )
+        self.homes = HomeLookup(
+            self.lookup,
+            self.networks,
+            self.routing,
+            self.checks,
+            self.hours,
+            self.gathering,
+            self.charging,
+            self.journal,
+            self.ids,
+            clock,
+        )
         self.channel_states = ChannelStates(ChannelStateRows(engine), clock)
         self.channel_states.watch(self.routing.away)
         self.failover = Failover(
@@ -256,6 +269,7 @@ class Core:
             self.lookup,
             self.lookup_memory,
             self.lookup_deliveries,
+            self.homes,
         ):
             self.settings.use(user.apply)
 
@@ -269,6 +283,7 @@ class Core:
         return {
             "messages that wait for the disk": self.journal.waiting,
             "parts of messages": self.gathering.incomplete,
+            "messages that wait for lookups": self.homes.waiting,
             "messages that wait to be sent": self.backlog.waiting,
             "messages for channels": self.dispatch.held,
             "segments without a receipt": self.tracking.remembered,

@@ -34,6 +34,9 @@ PACKAGES = {
 }
 """What is looked for in each package; the original network is known without asking."""
 
+HOME = frozenset({Fields.PORTABILITY, Fields.SUBSCRIPTION})
+"""What says which network has a number: that it was ported or not, or its IMSI."""
+
 
 _READERS = tuple((fields, attrgetter(*names)) for fields, names in NAMES.items())
 

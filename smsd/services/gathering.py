@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from smsd.numbering.addresses import destination as e164
+from smsd.numbering.addresses import sender
 from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging
 from smsd.services.dispatch import Dispatch
@@ -80,6 +82,22 @@ class Gathering:
             self.wait_for(incomplete)
         for message_id in await messages.with_parts_left():
             self._journal.forget_parts(message_id)
+
+    def network(self, request: Request, place: Concatenation) -> str | None:
+        """Return the network that a message was routed for whose first part is here; ``None`` if none is."""
+        number, source = e164(request.destination), sender(request.source)
+        if number is None or source is None:
+            return None
+        key = (
+            request.account.id,
+            source,
+            number,
+            place.reference,
+            place.total,
+            request.content.data_coding,
+        )
+        incomplete = self._incomplete.get(key)
+        return incomplete.message.network if incomplete is not None else None
 
     def part(self, request: Request, place: Concatenation, submitter: Submitter) -> Message:
         """Take one part; the request's body is this part's text, without its concatenation element.

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from smsd.numbering.context import Context, Network
 from smsd.numbering.imsi import home_network
-from smsd.services.fields import CLEANING, NAMES, PACKAGES, PORTABILITY, Fields, told
+from smsd.services.fields import CLEANING, HOME, NAMES, PACKAGES, PORTABILITY, Fields, told
 from smsd.services.lookup_memory import LookupMemory
 from smsd.services.lookup_rules import LookupRules
 from smsd.services.number_plan import NumberPlan, Planned
@@ -21,6 +21,7 @@ from smsd.services.statuses import (
     UNDELIVERABLE_NOT_DELIVERED,
     UNKNOWN_SUBSCRIBER,
 )
+from smsd.store.lookup_known import Known
 from smsd.store.lookups import Found
 from smsd.store.settings import Rows
 
@@ -68,6 +69,8 @@ class Question(NamedTuple):
     package: str
     refresh: bool = False
     """Whether what was said before doesn't count."""
+    home_only: bool = False
+    """Whether it is asked only for the network that has the number, by whatever tells it."""
 
 
 class Lookup:
@@ -121,16 +124,20 @@ class Lookup:
 
         Whoever doesn't answer has nothing to say.
         """
-        question, gathered = search.question, search.gathered
+        question, gathered, wanted = search.question, search.gathered, search.wanted
         remembered = frozenset(one.name for one in search.asked if not one.local)
         if remembered and not question.refresh:
-            for fields, known in (await self._memory.recall(question.number, search.wanted)).items():
+            recalled = await self._memory.recall(question.number, search.recalled, search.suffices)
+            for fields, known in recalled.items():
                 if known.source in remembered:
                     gathered.recall(fields, known.source, known.context)
         last = ""
         for back_end in search.asked:
             if not search.wants(back_end):
+                if question.home_only:
+                    wanted -= back_end.knows
                 continue
+            search.asks |= not back_end.local
             try:
                 answer = await back_end.ask(question.account_id, question.number)
             except NoAnswer:
@@ -140,7 +147,7 @@ class Lookup:
             if not back_end.local:
                 last = back_end.name
         if last:
-            self._remember(question.number, search.wanted, gathered, remembered, last)
+            self._remember(question.number, wanted, gathered, remembered, last)
         return self.found(search)
 
     def _remember(
@@ -151,7 +158,10 @@ class Lookup:
         sources: frozenset[str],
         last: str,
     ) -> None:
-        """Remember what was said just now, and that there was no more to say, if all have answered."""
+        """Remember what was said just now, and that there was no more to say of what all were asked for.
+
+        That is so only if all have answered.
+        """
         for source in sources:
             said = frozenset(fields for fields, by in gathered.news.items() if by == source)
             if said:
@@ -253,15 +263,17 @@ _OF_COUNTRY = frozenset({"country_name", "country_prefix", "country_code"})
 class Search:
     """What is being found out about a number."""
 
-    __slots__ = ("asked", "gathered", "planned", "question", "wanted")
+    __slots__ = ("asked", "asks", "gathered", "planned", "question", "wanted")
 
     def __init__(self, question: Question, planned: Planned, asked: list[Asked]) -> None:
         """Have these asked."""
         self.question = question
         self.planned = planned
         self.asked = asked
+        self.asks = False
+        """Whether others than this database had to be asked."""
         self.gathered = _Gathered()
-        self.wanted = PACKAGES[question.package]
+        self.wanted = HOME if question.home_only else PACKAGES[question.package]
         if planned.context.ported is not None:  # The operator's own table goes before what others say.
             self.wanted -= PORTED
             self.gathered.settled = PORTED
@@ -271,9 +283,28 @@ class Search:
         """Whether only this database is asked."""
         return all([one.local for one in self.asked])
 
+    @property
+    def recalled(self) -> frozenset[Fields]:
+        """The classes of which it is worth while to know what was said before."""
+        return self.wanted | HOME if Fields.PORTABILITY in self.wanted else self.wanted
+
+    def suffices(self, known: Mapping[Fields, Known]) -> bool:
+        """Tell whether nothing more need be known of what was said before."""
+        if self.question.home_only:
+            return any(_says_home(one.context) for one in known.values())
+        return known.keys() >= self.wanted
+
     def wants(self, back_end: Asked) -> bool:
         """Tell whether a back end may know something that is not known yet."""
+        known = (self.planned.context, self.gathered.context)
+        if self.question.home_only and any(map(_says_home, known)):
+            return False
         return not (self.wanted - self.gathered.settled).isdisjoint(back_end.knows)
+
+
+def _says_home(context: Context) -> bool:
+    """Tell whether what is said of a number says which network has it, if only by an IMSI."""
+    return context.ported is not None or context.imsi is not None
 
 
 class _Gathered:

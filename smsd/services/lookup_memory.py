@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
@@ -57,12 +57,20 @@ class LookupMemory:
         """Take note that something may have been forgotten: the table says what is known."""
         self._held.clear()
 
-    async def recall(self, number: str, wanted: frozenset[Fields]) -> dict[Fields, Known]:
-        """Return what is known of a number's fields, as far as that is not too old."""
+    async def recall(
+        self,
+        number: str,
+        wanted: frozenset[Fields],
+        suffices: Callable[[Mapping[Fields, Known]], bool],
+    ) -> dict[Fields, Known]:
+        """Return what is known of a number's fields, as far as that is not too old.
+
+        The table is not read if what is in memory suffices.
+        """
         held = self._held.get(number)
         if held is not None:
             found = self._fresh(held, wanted)
-            if len(found) == len(wanted):
+            if len(found) == len(wanted) or suffices(found):
                 return found
         try:
             read = await self._readings.get(number)

@@ -55,10 +55,16 @@ class Networks:
         self.of = self._of if len(self._ported) else self.plan.find
 
     def _of(self, number: str) -> Home:
-        home = self.plan.find(number)
         mccmnc = self._ported.network(int(number))
-        if mccmnc is None:
-            return home
+        return self.plan.find(number) if mccmnc is None else self._ported_to(mccmnc, number)
+
+    def within(self, mccmnc: str, number: str) -> Home:
+        """Return the home of a number of which somebody has said which network has it."""
+        home = self.of(number)
+        return home if home.mccmnc == mccmnc else self._ported_to(mccmnc, number)
+
+    def _ported_to(self, mccmnc: str, number: str) -> Home:
+        home = self.plan.find(number)
         key = (mccmnc, home.country, home.calling_code)
         moved = self._moved.get(key)
         if moved is None:

@@ -9,7 +9,7 @@ from io import StringIO
 from typing import NamedTuple
 
 from smsd.numbering.addresses import destination
-from smsd.numbering.plan import UNKNOWN
+from smsd.numbering.plan import UNKNOWN, Home
 from smsd.services.administration import Administration
 from smsd.services.columns import ROUTES, SettingError, account_columns, check_country, route_columns
 from smsd.services.network_administration import NetworkAdministration
@@ -99,14 +99,18 @@ class PriceAdministration:
         writer.writerows(await self.all())
         return file.getvalue()
 
-    async def find(self, system_id: str, number: str, route: Route | None = None) -> Priced:
+    async def find(
+        self, system_id: str, number: str, route: Route | None = None, home: Home | None = None
+    ) -> Priced:
         """Return what a segment to a number costs an account, on a route, or on the one it would take.
+
+        The number is at home where it is said to be, else where the number plan says.
 
         Raises:
             SettingError: if there is no such account, it is no number, or no price or route is for it.
         """
         account = await self._administration.account(system_id)
-        home = await self._networks.home(number)
+        home = home or await self._networks.home(number)
         if home is UNKNOWN:
             raise SettingError(f"No country has a prefix of {number}: messages to it are refused.")
         country, network = home.country, home.mccmnc

@@ -14,8 +14,9 @@ from smsd.numbering.addresses import sender
 from smsd.numbering.plan import UNKNOWN
 from smsd.services.administration import Administration
 from smsd.services.channel_states import STALE
-from smsd.services.columns import SettingError, check_route, identity, route_columns
+from smsd.services.columns import SettingError, check_route, identity, network_columns, route_columns
 from smsd.services.network_administration import NetworkAdministration
+from smsd.services.networks import own_plan, ported_home
 from smsd.services.price_administration import PriceAdministration
 from smsd.services.routing import Considered, Routing, Unroutable
 from smsd.services.rules import BINARY, FLASH, TEXT, Asked
@@ -40,9 +41,10 @@ HEADS = (
     "channel",
     "price",
     "cost",
+    "lookup",
 )
 """The columns of a file of routes: any of them may be missing, and any field empty."""
-DEFAULTS = {"priority": "0", "weight": "1", "action": "send", "price": "0", "cost": "0"}
+DEFAULTS = {"priority": "0", "weight": "1", "action": "send", "price": "0", "cost": "0", "lookup": "0"}
 """What an empty field of some columns means."""
 MOST = 20_000
 """How many routes there may be: each node holds them all in memory."""
@@ -67,6 +69,10 @@ class Way(NamedTuple):
     rows: Rows
     states: dict[int, ChannelState]
     """How channels are, by their ids, if a node runs."""
+    lookup: str = ""
+    """Who says that its number is looked up first; empty if nobody does."""
+    found: str = ""
+    """The network that this finds, if it is given."""
 
 
 class RouteAdministration:
@@ -82,7 +88,7 @@ class RouteAdministration:
     async def put(self, lines: Iterable[str], replace_all: bool = False) -> tuple[int, int, int]:
         """Add the routes of a CSV file; return how many are new, changed and removed.
 
-        Of a route that is there already, but for its weight, price and cost, these are changed. With
+        Of a route that is there already, but for its weight, price, cost and lookup, these are changed. With
         ``replace_all`` those that the file has not are removed.
 
         Raises:
@@ -95,7 +101,13 @@ class RouteAdministration:
         changed = []
         for key, route in wanted.items():
             if key in known:
-                merged = replace(known[key], weight=route.weight, price=route.price, cost=route.cost)
+                merged = replace(
+                    known[key],
+                    weight=route.weight,
+                    price=route.price,
+                    cost=route.cost,
+                    lookup=route.lookup,
+                )
                 if merged != known[key]:
                     changed.append(merged)
         gone = [route for key, route in known.items() if replace_all and key not in wanted]
@@ -125,11 +137,14 @@ class RouteAdministration:
         code: str = "",
         kind: str = TEXT,
         at: float | None = None,
+        found: str = "",
     ) -> Way:
         """Return where a message would go now, or at another time; without an account, for one like any.
 
+        If its number is looked up first, ``found`` is the network that this finds; else it finds nothing.
+
         Raises:
-            SettingError: if there is no such account, or an address is none.
+            SettingError: if there is no such account, an address is none, or nothing is looked up.
         """
         number, origin = e164(destination), sender(source)
         if number is None:
@@ -137,7 +152,8 @@ class RouteAdministration:
         if origin is None:
             raise SettingError(f"A sender has 3 to 14 digits, or 3 to 11 characters: not {source!r}.")
         rows = await self._administration.rows()
-        account_id = (await self._administration.account(account)).id if account else 0
+        sending = await self._administration.account(account) if account else None
+        account_id = sending.id if sending is not None else 0
         now = self._clock.seconds()
         states = {
             channel_id: state
@@ -159,17 +175,31 @@ class RouteAdministration:
             now if at is None else at,
             at is not None and at > now,
         )
+        lookup = ""
+        if home is not UNKNOWN:
+            if sending is not None and sending.lookup_first:
+                lookup = f"account {account}"
+            elif routing.asks_lookup(asked):
+                lookup = "a route"
+        if found:
+            if not lookup:
+                raise SettingError("Neither the account nor a route has this number looked up.")
+            network_columns({"mccmnc": found})
+            if found != home.mccmnc:
+                home = ported_home(own_plan(rows.networks), found, home)
+                asked.network, asked.country = home.mccmnc, home.country
         considered, others = routing.consider(asked)
+        way = Way(asked, considered, others, None, "0", 0, rows, states, lookup, found)
         if home is UNKNOWN:
-            return Way(asked, considered, others, None, "0", REJECTED_PREFIX_MISSING, rows, states)
+            return way._replace(refusal=REJECTED_PREFIX_MISSING)
         try:
             route = routing.find(asked)
-        except Unroutable as found:
-            return Way(asked, considered, others, found.route, "0", found.status, rows, states)
+        except Unroutable as unroutable:
+            return way._replace(route=unroutable.route, refusal=unroutable.status)
         price = route.price
         if account:
-            price = (await self._prices.find(account, number, route)).price
-        return Way(asked, considered, others, route, price, 0, rows, states)
+            price = (await self._prices.find(account, number, route, home)).price
+        return way._replace(route=route, price=price)
 
 
 def routes_of(lines: Iterable[str], rows: Rows) -> Iterator[Route]:

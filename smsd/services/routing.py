@@ -85,6 +85,8 @@ class Routing:
         self._away: frozenset[int] = frozenset()
         self._usable: frozenset[int] = frozenset()
         self._alternatives: dict[int, bool] = {}
+        self.asks_lookups = False
+        """Whether any route asks for lookups."""
 
     def apply(self, rows: Rows) -> None:
         """Take over changed routes and channels."""
@@ -92,6 +94,7 @@ class Routing:
             self._routes = rows.routes
             self._by_id = {route.id: route for route in rows.routes}
             self._codes = _codes(list(self._rules(rows.routes)))
+            self.asks_lookups = any(route.lookup for route in rows.routes)
         self._codings = {channel.id: codings(channel.alphabets) for channel in rows.channels}
         self._enabled = frozenset(
             channel.id for channel in rows.channels if channel.enabled and channel.mode != DRAINING
@@ -128,6 +131,12 @@ class Routing:
         if end.action == SEND:
             raise Unroutable(REJECTED_SYSTEM_ERROR, groups[0][0].route)
         raise Unroutable(REJECTED_NETWORK if end.action == FORBID else REJECTED_NOT_REACHABLE, end)
+
+    def asks_lookup(self, asked: Asked) -> bool:
+        """Tell whether a number is to be looked up: the first route that fits, or an equal, says so."""
+        for rules in _ways(self._candidates(asked).rules, asked):
+            return any(rule.route.lookup for rule in rules)
+        return False
 
     def others(self, asked: Asked, tried: Collection[int]) -> Iterator[Route]:
         """Yield the routes, in order, whose channels are there and have not been tried."""

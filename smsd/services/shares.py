@@ -19,14 +19,14 @@ class Shares:
         """Tell whether an account may take another place, or so many."""
         return self.taken + self._of.get(account_id, 0) + count <= self._places
 
-    def take(self, account_id: int) -> None:
-        """Take a place for an account."""
-        self.taken += 1
-        self._of[account_id] = self._of.get(account_id, 0) + 1
+    def take(self, account_id: int, count: int = 1) -> None:
+        """Take a place for an account, or so many."""
+        self.taken += count
+        self._of[account_id] = self._of.get(account_id, 0) + count
 
-    def leave(self, account_id: int) -> None:
-        """Give a place of an account's back."""
-        self.taken -= 1
-        self._of[account_id] -= 1
+    def leave(self, account_id: int, count: int = 1) -> None:
+        """Give a place of an account's back, or so many."""
+        self.taken -= count
+        self._of[account_id] -= count
         if not self._of[account_id]:
             del self._of[account_id]

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from smsd.numbering.addresses import destination as e164
 from smsd.numbering.addresses import sender
-from smsd.numbering.plan import UNKNOWN
+from smsd.numbering.plan import UNKNOWN, Home
 from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough, PackageExpired
 from smsd.services.checks import NOTHING, Checks
@@ -80,6 +80,8 @@ class Request(NamedTuple):
     """What is to be counted of it, if anything."""
     together: int = 1
     """How many messages its client hands in with it, itself among them."""
+    home: Home | None = None
+    """Where a lookup has found its destination; ``None``: the number plan says."""
 
 
 class Submission:
@@ -132,6 +134,14 @@ class Submission:
         """
         self._journal.admit(account.id, count)
         self._backlog.admit(account, count)
+
+    def admit_again(self, account: Account, count: int) -> None:
+        """See whether messages that were admitted, and have waited since for something else, are still taken.
+
+        Raises:
+            Overloaded, StoreUnavailable: as :meth:`admit`.
+        """
+        self._journal.admit(account.id, count)
 
     def submit(self, request: Request, submitter: Submitter) -> Message:
         """Take a whole message.
@@ -187,7 +197,7 @@ class Submission:
                 found = self._checks.look(request.account.id, number, source, content, request.together)
                 if found.status != PENDING_APPROVAL:
                     refusal = found.status
-        home = UNKNOWN if number is None else self._networks.of(number)
+        home = UNKNOWN if number is None else request.home or self._networks.of(number)
         if refusal == MESSAGE_ACCEPTED and home is UNKNOWN:
             refusal = REJECTED_PREFIX_MISSING
         due_at = request.due_at if request.due_at is not None and request.due_at > now else now

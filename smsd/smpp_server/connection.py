@@ -15,7 +15,8 @@ from smsd.services.backlog import OverRate, QueueFull
 from smsd.services.deliveries import Outcome
 from smsd.services.enquiries import EnquiryRefused, NotOffered
 from smsd.services.guard import Banned
-from smsd.services.submission import Refused
+from smsd.services.homes import NONE, Homes
+from smsd.services.submission import Refused, Request
 from smsd.services.window import Item
 from smsd.session_protocol import SessionProtocol
 from smsd.smpp import status
@@ -25,6 +26,7 @@ from smsd.smpp_server.binding import BindRefused, Service, check, service
 from smsd.smpp_server.deliveries import delivery_pdu
 from smsd.smpp_server.refusals import COMMAND_STATUSES, NOT_ENOUGH_CREDIT, Unacceptable
 from smsd.smpp_server.requests import request
+from smsd.sms.udh import Concatenation
 from smsd.store.engine import StoreUnavailable
 from smsd.store.journal import Overloaded
 from smsd.store.lookups import Lookup
@@ -46,6 +48,33 @@ NOT_NOW = frozenset(
 )
 """The answers by which a client says that it can't take anything for the moment."""
 TAKES_RECEIPTS = (State.BOUND_RX, State.BOUND_TRX)
+REASONS = (
+    Refused,
+    EnquiryRefused,
+    Unacceptable,
+    NotOffered,
+    OverRate,
+    Overloaded,
+    QueueFull,
+    StoreUnavailable,
+)
+"""Why a submit_sm is not taken."""
+
+
+def command_status(reason: Exception) -> int:
+    """Return how one of :data:`REASONS` is told."""
+    match reason:
+        case Refused() | EnquiryRefused():
+            return COMMAND_STATUSES.get(reason.status, status.ESME_RSUBMITFAIL)
+        case Unacceptable():
+            return reason.status
+        case NotOffered():
+            return status.ESME_RINVSYSTYP
+        case OverRate() | Overloaded():
+            return status.ESME_RTHROTTLED
+        case QueueFull():
+            return status.ESME_RMSGQFUL
+    return status.ESME_RSYSERR
 
 
 class Submitted:
@@ -63,11 +92,15 @@ class Submitted:
 
     def not_stored(self, message: Message | Lookup) -> None:
         """Answer that the system is at fault."""
-        self._connection.answer(SubmitSmResp(self._sequence_number, status.ESME_RSYSERR))
+        self.end(status.ESME_RSYSERR)
 
     def refused(self, message: Message | Lookup) -> None:
         """Answer that the account's credit does not cover it."""
-        self._connection.answer(SubmitSmResp(self._sequence_number, NOT_ENOUGH_CREDIT))
+        self.end(NOT_ENOUGH_CREDIT)
+
+    def end(self, command_status: int) -> None:
+        """Answer that it is not taken."""
+        self._connection.answer(SubmitSmResp(self._sequence_number, command_status))
 
 
 class Connection(SessionProtocol):
@@ -199,26 +232,43 @@ class Connection(SessionProtocol):
                     return
                 core.submission.admit(account, 1)
                 asked, place = request(account, self._service, pdu, now, self)
-                if place is None:
-                    core.submission.submit(asked, submitted)
-                else:
-                    core.gathering.part(asked, place, submitted)
-            except (Refused, EnquiryRefused) as refused:
-                refusal = COMMAND_STATUSES.get(refused.status, status.ESME_RSUBMITFAIL)
-            except Unacceptable as unacceptable:
-                refusal = unacceptable.status
-            except NotOffered:
-                refusal = status.ESME_RINVSYSTYP
-            except (OverRate, Overloaded):
-                refusal = status.ESME_RTHROTTLED
-            except QueueFull:
-                refusal = status.ESME_RMSGQFUL
-            except StoreUnavailable:
-                refusal = status.ESME_RSYSERR
+                if core.homes.wanted:
+                    homes = core.homes.find(account, (asked,), place)
+                    if isinstance(homes, Deferred):
+                        self._unanswered += 1
+                        homes.addCallback(self._looked_up, asked, place, submitted)
+                        homes.addErrback(self._not_looked_up, submitted)
+                        return
+                    if homes is not NONE:
+                        asked = asked._replace(home=homes.get(asked.destination))
+                self._hand_in(asked, place, submitted)
+            except REASONS as reason:
+                refusal = command_status(reason)
             else:
                 self._unanswered += 1
                 return
         self.session.respond(SubmitSmResp(pdu.sequence_number, refusal))
+
+    def _hand_in(self, asked: Request, place: Concatenation | None, submitted: Submitted) -> None:
+        if place is None:
+            self._core.submission.submit(asked, submitted)
+        else:
+            self._core.gathering.part(asked, place, submitted)
+
+    def _looked_up(
+        self, homes: Homes, asked: Request, place: Concatenation | None, submitted: Submitted
+    ) -> None:
+        """Hand in a message whose destination was looked up meanwhile."""
+        if self.closing_at is not None:
+            return  # Nobody would hear its id: whoever sends it again has it sent once.
+        try:
+            self._hand_in(asked._replace(home=homes.get(asked.destination)), place, submitted)
+        except REASONS as reason:
+            submitted.end(command_status(reason))
+
+    def _not_looked_up(self, failure: Failure, submitted: Submitted) -> None:
+        self.log.failure("A message can't be handed in", failure)
+        submitted.end(status.ESME_RSYSERR)
 
     def _answered(self, item: object, response: Pdu | None, now: float) -> None:
         """Take the answer to what was delivered, or note that none came."""

@@ -31,6 +31,8 @@ class Way(IntEnum):
     AT_ONCE = 0
     SMPP = 1
     PUSH = 2
+    ROUTING = 3
+    """A message was routed by it."""
 
 
 class Report(IntEnum):

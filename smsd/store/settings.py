@@ -20,7 +20,7 @@ NETWORKS = Query(
 
 ROUTE_COLUMNS = (
     "account_id bigint, code text, prefix text, channel_id bigint, price text, country text, network text,"
-    " sender text, type text, hours text, priority int, weight int, cost text, action text"
+    " sender text, type text, hours text, priority int, weight int, cost text, action text, lookup int"
 )
 _NAMES = ", ".join(column.split()[0] for column in ROUTE_COLUMNS.split(","))
 ROUTES = Query(
@@ -28,9 +28,9 @@ ROUTES = Query(
     ROUTE_COLUMNS,
 )
 ROUTES_CHANGED = Query(
-    "UPDATE route SET price = r.price, weight = r.weight, cost = r.cost FROM {rows} AS r"
+    "UPDATE route SET price = r.price, weight = r.weight, cost = r.cost, lookup = r.lookup FROM {rows} AS r"
     " WHERE route.id = r.id",
-    "id bigint, price text, weight int, cost text",
+    "id bigint, price text, weight int, cost text, lookup int",
 )
 ROUTES_GONE = Query("DELETE FROM route WHERE id IN (SELECT id FROM {rows} AS r)", "id bigint")
 
@@ -66,6 +66,7 @@ class Account(msgspec.Struct, frozen=True):
     hour_limit: int = 0
     hours: str = ""
     approval: str = ""
+    lookup_first: int = 0
 
     def __repr__(self) -> str:
         return f"<Account {self.id} {self.system_id}>"
@@ -104,6 +105,7 @@ class Route(msgspec.Struct, frozen=True):
     weight: int = 1
     cost: str = "0"
     action: str = "send"
+    lookup: int = 0
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -209,10 +211,13 @@ class SettingsTables:
         await self._engine.write(*calls, Call(NETWORKS, rows), announce=True)
 
     async def put_routes(self, new: Sequence[Route], changed: Sequence[Route], gone: Sequence[Route]) -> None:
-        """Add routes, whose ids don't count, change the weights, prices and costs of others, remove some."""
+        """Add routes, whose ids don't count, change all but the identities of others, and remove some."""
         rows: list[tuple[Query, list[Row]]] = [
             (ROUTES, [msgspec.structs.astuple(route)[1:] for route in new]),
-            (ROUTES_CHANGED, [(route.id, route.price, route.weight, route.cost) for route in changed]),
+            (
+                ROUTES_CHANGED,
+                [(route.id, route.price, route.weight, route.cost, route.lookup) for route in changed],
+            ),
             (ROUTES_GONE, [(route.id,) for route in gone]),
         ]
         calls = [Call(query, values) for query, values in rows if values]

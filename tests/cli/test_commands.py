@@ -121,13 +121,13 @@ def test_a_route_is_added_listed_changed_and_removed(stack: Stack, smsd: Command
     smsd("channel", "add", "play", "--kind", "simulator")
     smsd("route", "add", "operator", "--prefix", "385", "--account", "acme", "--price", "0.004")
     assert smsd("route", "list").output == (
-        "ROUTE  ACCOUNT  CODE    PREFIX  CHANNEL   PRICE  COST  PRIORITY  ONLY\n"
-        "1      (all)    (none)  (any)   operator  0.01   0     0\n"
-        "2      acme     (none)  385     operator  0.004  0     0\n"
+        "ROUTE  ACCOUNT  CODE    PREFIX  CHANNEL   PRICE  COST  PRIORITY  LOOKUP  ONLY\n"
+        "1      (all)    (none)  (any)   operator  0.01   0     0         no\n"
+        "2      acme     (none)  385     operator  0.004  0     0         no\n"
     )
     smsd("route", "set", "2", "--channel", "play", "--prefix", "3859", "--price", "0")
     line = smsd("route", "list").output.splitlines()[2]
-    assert line == "2      acme     (none)  3859    play      0      0     0"
+    assert line == "2      acme     (none)  3859    play      0      0     0         no"
     assert smsd("route", "remove", "2").output == "Route 2 is removed.\n"
 
 

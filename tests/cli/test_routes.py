@@ -33,12 +33,15 @@ def test_a_route_has_conditions_which_are_listed_changed_and_taken_away(smsd: Co
     assert added.output == "Route 2 is added.\n"
     (line,) = smsd("route", "list").output.splitlines()[2:]
     assert words(line)[4:] == [
-        *("play", "0", "0", "5, weight 70"),
+        *("play", "0", "0", "5, weight 70", "no"),
         "country HR, network 21910, sender INFO*, type flash, hours mon-fri 08:00-20:00 Europe/Zagreb",
     ]
     smsd("route", "set", "2", "--sender", "", "--hours", "", "--type", "", "--cost", "0.003")
     (line,) = smsd("route", "list").output.splitlines()[2:]
-    assert words(line)[4:] == ["play", "0", "0.003", "5, weight 70", "country HR, network 21910"]
+    assert words(line)[4:] == [
+        *("play", "0", "0.003", "5, weight 70", "no"),
+        "country HR, network 21910",
+    ]
 
 
 def test_a_network_is_forbidden_and_told_so(stack: Stack, smsd: Command) -> None:
@@ -109,6 +112,49 @@ def test_the_page_s_examples_work(smsd: Command) -> None:
         assert expected in smsd("route", "test", number).output
 
 
+# Lookups.
+
+
+def test_a_route_may_have_numbers_looked_up(smsd: Command) -> None:
+    smsd("route", "add", "play", "--prefix", "385", "--lookup")
+    assert words(smsd("route", "list").output.splitlines()[2])[-1] == "yes"
+    assert smsd("route", "export").output.splitlines()[2].endswith(",1")
+    smsd("route", "set", "2", "--no-lookup")
+    assert words(smsd("route", "list").output.splitlines()[2])[-1] == "no"
+
+
+def test_a_file_says_of_a_route_whether_numbers_are_looked_up(smsd: Command, tmp_path: Path) -> None:
+    file = tmp_path / "routes.csv"
+    for lookup, said in (("1", "changed: 1"), ("1", "changed: 0"), ("0", "changed: 1")):
+        file.write_text(f"channel,price,lookup\noperator,0.01,{lookup}\n")
+        assert said in smsd("route", "import", str(file)).output
+    file.write_text("channel,lookup\noperator,maybe\n")
+    wrong = smsd("route", "import", str(file))
+    assert "Line 2: A lookup is a number from 0 to 1: not 'maybe'." in wrong.stderr
+
+
+def test_a_test_says_that_a_lookup_comes_first_and_where_a_message_goes_then(smsd: Command) -> None:
+    smsd("route", "add", "play", "--network", "21902", "--price", "0.02")
+    smsd("price", "add", "0.03", "--account", "acme", "--country", "HR", "--network", "21902")
+    number = ("385911234567", "--account", "acme")
+    assert "looked up" not in smsd("route", "test", *number).output
+    alone = smsd("route", "test", *number, "--found", "21902")
+    assert alone.exit_code == 1
+    assert alone.stderr == "smsd: Neither the account nor a route has this number looked up.\n"
+    smsd("account", "set", "acme", "--lookup-first")
+    plan = smsd("route", "test", *number).output
+    assert "looked up first, since account acme says so. Where nothing is found:" in plan
+    assert "Taken: route 1, channel operator." in plan
+    found = smsd("route", "test", *number, "--found", "21902").output
+    assert "network 21902" in found.splitlines()[0]
+    assert "looked up first, since account acme says so: 21902 is found." in found
+    assert "Taken: route 2, channel play. Segments: 1. Price: 0.03 EUR." in found
+    assert smsd("route", "test", *number, "--found", "telemach").exit_code == 1
+    smsd("account", "set", "acme", "--route-at-once")
+    smsd("route", "set", "1", "--lookup")
+    assert "since a route says so" in smsd("route", "test", *number).output
+
+
 # Files.
 
 
@@ -117,7 +163,7 @@ def test_routes_are_exported_and_imported_as_they_are(smsd: Command, tmp_path: P
     smsd("route", "add", "--action", "forbid", "--prefix", "43", "--code", "gold")
     exported = smsd("route", "export").output
     assert exported.splitlines()[2] == (
-        'acme,,,HR,21910,INFO*,flash,"sat, sun 10:00-12:00",0,1,send,play,0,0'
+        'acme,,,HR,21910,INFO*,flash,"sat, sun 10:00-12:00",0,1,send,play,0,0,0'
     )
     file = tmp_path / "routes.csv"
     file.write_text(exported)

@@ -70,6 +70,16 @@ class Rig:
     def settle(self) -> None:
         self.clock.pump([0.1] * 5)
 
+    def home(self) -> str:
+        """Return the network that has the number, and let it be asked for nothing else."""
+        finding = self.finding_home()
+        self.settle()
+        return result(finding).network
+
+    def finding_home(self) -> Deferred[Found]:
+        question = Question(1, NUMBER, "portability", home_only=True)
+        return Deferred.fromCoroutine(self.core.lookup.ask(self.core.lookup.search(question)))
+
     def find(self, number: str = NUMBER, package: str = "roaming", *, refresh: bool = False) -> Found:
         question = Question(1, number, package, refresh)
         search = self.core.lookup.search(question)
@@ -247,6 +257,62 @@ def test_each_class_of_fields_is_known_for_its_own_time(rig: Rig) -> None:
     rig.clock.advance(86_400)
     rig.find()
     assert (mnp.asked, hlr.asked) == (2, 3)
+
+
+def test_an_imsi_that_is_remembered_still_says_who_has_the_number(rig: Rig) -> None:
+    hlr = BackEnd(Context(0, imsi="219020000000001"), frozenset({Fields.SUBSCRIPTION, Fields.PRESENCE}))
+    rig.add(hlr=hlr)
+    assert rig.find(package="portability").network == "21902"
+    assert rig.find(package="portability").network == "21902"
+    assert hlr.asked == 1
+
+
+# Only the network.
+
+
+def test_for_the_network_alone_others_are_asked_until_somebody_has_said_it(rig: Rig) -> None:
+    first, second, third = BackEnd(Context(0)), BackEnd(Context(ported=False)), BackEnd(Context(27))
+    rig.add(first=first, second=second, third=third)
+    for _ in range(2):
+        assert rig.home() == "21910"
+    assert (first.asked, second.asked, third.asked) == (1, 1, 0)
+
+
+def test_it_counts_for_longer_than_whether_a_phone_can_be_reached(rig: Rig) -> None:
+    hlr = BackEnd(Context(0, imsi="219020000000001"), frozenset({Fields.SUBSCRIPTION, Fields.PRESENCE}))
+    rig.add(hlr=hlr)
+    assert rig.home() == "21902"
+    rig.clock.advance(86_399)
+    assert (rig.home(), hlr.asked) == ("21902", 1)
+    rig.clock.advance(1)
+    assert (rig.home(), hlr.asked) == ("21902", 2)
+
+
+def test_who_was_not_asked_then_is_not_taken_to_have_nothing_to_say(rig: Rig) -> None:
+    mnp = BackEnd(Context(ported=False), frozenset({Fields.PORTABILITY}))
+    hlr = BackEnd(Context(0, imsi="219100000000001"), frozenset({Fields.SUBSCRIPTION, Fields.PRESENCE}))
+    rig.add(mnp=mnp, hlr=hlr)
+    assert (rig.home(), hlr.asked) == ("21910", 0)
+    assert rig.find().context.imsi == "219100000000001"
+    assert (mnp.asked, hlr.asked) == (1, 1)
+
+
+def test_the_table_is_not_read_for_a_network_that_is_in_memory(rig: Rig) -> None:
+    mnp = BackEnd(Context(ported=False), frozenset({Fields.PORTABILITY}))
+    rig.add(mnp=mnp, hlr=BackEnd(Context(0), frozenset({Fields.SUBSCRIPTION, Fields.PRESENCE})))
+    rig.home()
+    assert result(rig.finding_home()).network == "21910"
+
+
+def test_where_nobody_says_it_nobody_is_asked_again_for_a_while(rig: Rig) -> None:
+    hlr = BackEnd(Context(27))
+    rig.add(hlr=hlr)
+    for _ in range(2):
+        assert rig.home() == "21910"
+    assert hlr.asked == 1
+    rig.clock.advance(301)
+    rig.home()
+    assert hlr.asked == 2
 
 
 def test_a_refresh_asks_anew_and_is_remembered(rig: Rig) -> None:

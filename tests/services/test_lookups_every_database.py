@@ -14,9 +14,12 @@ from smsd.services.charging_administration import ChargingAdministration
 from smsd.services.core import Bounds, Core
 from smsd.services.lookup import NoAnswer
 from smsd.services.lookup_administration import LookupAdministration
+from smsd.services.route_administration import RouteAdministration
+from smsd.services.submission import Request
 from smsd.store.credit import Credit
+from smsd.store.engine import Call, Query
 from smsd.store.lookups import Lookup, Search
-from tests.stores import NOON, Database
+from tests.stores import NOON, Database, Submitter, content
 
 KNOWN, UNANSWERED = "385915369421", "385915369422"
 
@@ -96,4 +99,50 @@ async def test_lookups_are_charged_answered_taken_remembered_and_logged(database
     (sums,) = await Credit(engine).sums()
     assert sums.balance == sums.ledger == 600_000
     assert core.charging.left(account.id) == 600_000
+    await engine.close()
+
+
+async def test_messages_are_routed_by_what_was_found_and_remembered(database: Database) -> None:
+    engine = database.engine()
+    engine.prepare(NOON, exclusive=False)
+    await engine.open()
+    core = Core(engine, reactor, lambda *_: Deferred(), Bounds(10_000, 20, 20))
+    administration = Administration(engine)
+    await administration.add_account("acme", "pw", lookup_first=1, lookup_price="0.1")
+    await ChargingAdministration(engine, reactor).add("acme", "1")
+    await administration.add_network("38591", "21902")
+    for name in ("first", "second"):
+        await administration.add_channel(name, "smpp", "{}")
+    routes = RouteAdministration(engine, reactor)
+    lines = ["network,channel,price,lookup\n", ",first,0.05,1\n", "21910,second,0.02,0\n"]
+    assert await routes.put(lines) == (2, 0, 0)
+    assert await routes.put([lines[0], ",first,0.05,0\n"]) == (0, 1, 0)
+    assert [line["lookup"] for line in await routes.lines()] == [0, 0]
+    lookups = LookupAdministration(engine, reactor)
+    await lookups.add_back_end("hlr", "test", "{}")
+    await lookups.add_rule(["hlr"])
+    await core.resume()
+    await core.settings.load()
+    core.back_ends.put(await lookups.back_end("hlr"), BackEnd())
+    (account,) = (await administration.rows()).accounts
+    submitter = Submitter()
+    for _ in range(2):  # The second time from memory.
+        requests = [Request(account, "smsd", number, content()) for number in (KNOWN, UNANSWERED)]
+        homes = core.homes.find(account, requests)
+        if isinstance(homes, Deferred):
+            homes = await homes
+        assert {to: home.mccmnc for to, home in homes.items()} == {KNOWN: "21910"}
+        for request in requests:
+            core.submission.submit(request._replace(home=homes.get(request.destination)), submitter)
+        await core.journal.drain()
+        core.lookup_memory.apply(None)
+    rows = await engine.read(Call(Query("SELECT destination, network, price FROM message ORDER BY id")))
+    assert [tuple(row) for row in rows] == [(KNOWN, "21910", "0.02"), (UNANSWERED, "21902", "0.05")] * 2
+    page = await core.lookup_rows.page(Search(account.id, 0, 2**63 - 1, 50))
+    assert sorted((one.number, one.network, one.package, one.price) for one in page) == [
+        (KNOWN, "21910", "portability", "0.1"),
+        *[(UNANSWERED, "21902", "portability", "0")] * 2,
+    ]
+    (sums,) = await Credit(engine).sums()
+    assert sums.balance == sums.ledger == core.charging.left(account.id) == 760_000
     await engine.close()
