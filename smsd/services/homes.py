@@ -157,7 +157,7 @@ class HomeLookup:
         return number
 
     def _look_up(self, account: Account, wanted: Mapping[str, str], count: int) -> Homes | Deferred[Homes]:
-        lookups = {number: self._lookup(account, number) for number in set(wanted.values())}
+        lookups = {number: self._lookup(account, number) for number in dict.fromkeys(wanted.values())}
         homes: dict[str, Home] = {}
         call = _Call(homes)
         for destination, number in wanted.items():
@@ -209,14 +209,16 @@ class HomeLookup:
         if going.over:
             return  # It is remembered for the next message.
         going.over = True
-        network = found.network
-        imsi = going.search.gathered.context.imsi
-        if not network and imsi is not None:
-            network = home_network(imsi)  # The plan knows no network of such numbers.
-        self._keep(going, found, network)
-        if network and not found.unanswered:
-            going.home = self._networks.within(network, going.number)
-        going.tell()
+        try:
+            network = found.network
+            imsi = going.search.gathered.context.imsi
+            if not network and imsi is not None:
+                network = home_network(imsi)  # The plan knows no network of such numbers.
+            self._keep(going, found, network)
+            if network and not found.unanswered:
+                going.home = self._networks.within(network, going.number)
+        finally:
+            going.tell()  # Whatever goes wrong here, nobody may wait for ever.
 
     def _failed(self, failure: Failure, going: _Going) -> None:
         self.log.failure("A lookup failed", failure)

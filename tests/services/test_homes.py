@@ -192,6 +192,20 @@ def test_a_fault_of_a_lookup_is_logged_and_the_plan_says(
     assert [one.network for one in rig.send()] == [A1]
 
 
+def test_nobody_waits_for_ever_if_what_is_found_can_not_be_used(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, logged_failures: list[type[BaseException]]
+) -> None:
+    logged_failures.append(RuntimeError)
+
+    def within(mccmnc: str, number: str) -> Any:
+        raise RuntimeError
+
+    rig.send()
+    monkeypatch.setattr(rig.core.networks, "within", within)
+    rig.say(IMSI)
+    assert [one.network for one in rig.messages] == [A1]
+
+
 # What it costs.
 
 
