@@ -56,7 +56,7 @@ class Phrases:
         self._open: list[str] = []
         self._patterns: list[tuple[str, re.Pattern[str]]] = []
         for one in phrases:
-            if "*" in one.strip("*"):
+            if "*" in one.strip("*") or "*" in one.split(" "):  # A star alone is a word, which must be there.
                 self._patterns.append((max(re.split(r"[* ]", one), key=len), _pattern(one)))
             elif "*" in one:
                 begins = "" if one.startswith("*") else " "
