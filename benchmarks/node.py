@@ -139,6 +139,16 @@ class Node:
             *words,
         )
 
+    @contextmanager
+    def http_load_meanwhile(self, *words: object) -> Iterator[None]:
+        """Run the HTTP load client against it for as long as something else is measured."""
+        command = [sys.executable, "-m", "benchmarks.http_load", "--port", self.http, *words]
+        with subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL) as process:
+            try:
+                yield
+            finally:
+                process.kill()
+
 
 def program(name: str, *words: object) -> dict[str, Any]:
     """Run one of the benchmark programs, and return the JSON that it prints last."""

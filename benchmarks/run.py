@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from benchmarks.machine import describe
-from benchmarks.node import background, database, program
+from benchmarks.node import Node, background, database, program
 from benchmarks.rows import Row, cpu, latency, node
 from benchmarks.stress import backlog, refusals
 
@@ -22,6 +22,8 @@ BINDS = ((1, 10), (1, 100), (4, 10), (4, 100))
 IDLE_BINDS = 1000
 SUBSCRIBERS = 1_000_000
 """Lines of the table that lookups read."""
+SILENT = "38591003"
+"""Of numbers of which the simulated back end never says anything."""
 SUBMITS = 2_000
 """submit_sm a second of one account while another gets its receipts."""
 
@@ -217,6 +219,23 @@ def lookups(kind: str, scale: float) -> Iterator[Row]:
             numbers = answer["requests_per_s"] * 1000
             what = f"numbers looked up over HTTP, by the {source}, 1000 to a request"
             yield (what, f"{numbers:,.0f}", latency(answer), cpu(answer, answer["answers"] * 1000))
+        yield from _hanging(one, scale)
+
+
+def _hanging(one: Node, scale: float) -> Iterator[Row]:
+    """Measure what a back end that never answers costs its own callers, and the others."""
+    one.command("lookup", "backend", "add", "silent", "simulator", "--timeout", "1000", "--at-once", "4000")
+    one.command("lookup", "rule", "add", "silent", "--prefix", SILENT, "--place", "1")
+    time.sleep(1)
+    at = ("--path", "/number/1/query", "--connections", 4)
+    silent = (*at, "--destination-prefix", SILENT, "--digits", 14, "--destinations", 100)
+    answer = one.http_load(*silent, "--count", max(4, int(40 * scale)))
+    yield ("requests about 100 numbers whose back end hangs, time-out 1 s", "", latency(answer), "")
+    with one.http_load_meanwhile(*silent, "--seconds", 300):
+        answer = one.http_load(*at, "--destinations", 1000, "--count", int(100 * scale))
+    numbers = answer["requests_per_s"] * 1000
+    what = "numbers looked up over HTTP by the table, while another back end hangs"
+    yield (what, f"{numbers:,.0f}", latency(answer), cpu(answer, answer["answers"] * 1000))
 
 
 def _subscribers(folder: Path) -> Path:
