@@ -37,7 +37,7 @@ def lookup() -> None:
 
 @lookup.group()
 def backend() -> None:
-    """Who can be asked about numbers: tables, HLRs, other platforms, ENUM."""
+    """Who can be asked about numbers."""
 
 
 @backend.command("list")
@@ -89,7 +89,7 @@ def _limited(command: Any) -> Any:
 def backend_add(config: str | None, /, name: str, kind: str, options: tuple[str, ...], **given: Any) -> None:
     """Add a back end with its kind's options.
 
-    For example: smsd lookup backend add home osmocom endpoint=tcp:127.0.0.1:4259
+    For example: smsd lookup backend add home osmocom endpoint=tcp:127.0.0.1:4259.
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
@@ -168,7 +168,7 @@ def rule_list(config: str | None) -> None:
 
 @rule.command("add")
 @click.argument("backends", nargs=-1)
-@click.option("--account", help="Only for this account's questions.")
+@click.option("--account", metavar="NAME", help="Only for this account's questions.")
 @click.option("--package", type=click.Choice(sorted(PACKAGES)), help="Only for this package.")
 @click.option("--prefix", help="Only about numbers with these leading digits.")
 @click.option("--country", help="Only about numbers of this country, such as HR.")
