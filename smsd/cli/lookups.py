@@ -287,7 +287,7 @@ def lookup_log(config: str | None, number: str) -> None:
 @lookup.command("list")
 @click.pass_obj
 def lookup_list(config: str | None) -> None:
-    """List answers that their accounts' sessions could not take, and which are set aside."""
+    """List answers that are set aside: no session could take them."""
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         await _list(database, await LookupAdministration(database, clock).set_aside(SHOWN))
