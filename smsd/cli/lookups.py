@@ -136,7 +136,7 @@ def backend_remove(config: str | None, name: str) -> None:
 
 @lookup.group()
 def rule() -> None:
-    """Which back ends are asked about which numbers: the first rule that fits counts."""
+    """Who is asked about which numbers: the first that fits."""
 
 
 @rule.command("list")
@@ -276,7 +276,7 @@ def lookup_forget(config: str | None, number: str | None, everything: bool) -> N
 @click.argument("number")
 @click.pass_obj
 def lookup_log(config: str | None, number: str) -> None:
-    """List what was last asked about NUMBER, what was found, and of whom."""
+    """List what was last found of NUMBER, and of whom."""
 
     async def work(database: Engine, clock: IReactorTime) -> None:
         await _list(database, await LookupAdministration(database, clock).lookups(number, SHOWN))
