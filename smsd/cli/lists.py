@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.work import run_on, table
-from smsd.services.columns import SettingError
+from smsd.cli.work import reading, run_on, table
 from smsd.services.list_administration import ListAdministration
 from smsd.services.lists import LISTS
 from smsd.store.engine import Engine
@@ -68,15 +67,8 @@ def list_import(config: str | None, /, name: str, file: Path, account: str | Non
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
-        try:
-            with file.open(encoding="utf-8-sig") as lines:
-                imported = await ListAdministration(database, clock).import_lines(
-                    name, account, lines, replace
-                )
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"{file}: it can't be read: {error}.") from error
-        except SettingError as error:
-            raise SettingError(f"{file}: {error}") from error
+        with reading(file) as lines:
+            imported = await ListAdministration(database, clock).import_lines(name, account, lines, replace)
         click.echo(f"Put on the list {name}: {imported.added}. Taken off it: {imported.removed}.")
 
     run_on(config, work)

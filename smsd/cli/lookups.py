@@ -11,12 +11,11 @@ import msgspec
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.cli.options import NoOption, changed, shown
-from smsd.cli.work import changes_of, columns_of, run_on, table, yes
+from smsd.cli.work import changes_of, columns_of, reading, run_on, table, yes
 from smsd.hlr.options import KINDS as ELSEWHERE
 from smsd.hlr.options import InvalidOptions, read_options
 from smsd.services.administration import Administration
 from smsd.services.back_ends import KINDS as TABLES
-from smsd.services.columns import SettingError
 from smsd.services.fields import PACKAGES
 from smsd.services.lookup_administration import LookupAdministration
 from smsd.services.statuses import GSM_ERRORS, STATUSES
@@ -231,13 +230,8 @@ def table_import(config: str | None, name: str, file: Path) -> None:
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
-        try:
-            with file.open(encoding="utf-8-sig", newline="") as lines:
-                count = await LookupAdministration(database, clock).import_table(name, lines_of(lines))
-        except OSError as error:
-            raise SettingError(f"{file}: it can't be read: {error}.") from error
-        except SettingError as error:
-            raise SettingError(f"{file}: {error}") from error
+        with reading(file) as lines:
+            count = await LookupAdministration(database, clock).import_table(name, lines_of(lines))
         click.echo(f"Numbers in table {name}: {count}.")
 
     run_on(config, work)

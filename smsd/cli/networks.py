@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.work import run, run_on, table
+from smsd.cli.work import reading, run, run_on, table
 from smsd.services.administration import Administration
-from smsd.services.columns import SettingError
 from smsd.services.network_administration import NetworkAdministration
 from smsd.services.networks import networks_of
 from smsd.store.engine import Engine
@@ -113,14 +112,8 @@ def network_import(config: str | None, /, file: Path, replace: bool) -> None:
     """
 
     async def work(administration: Administration) -> None:
-        try:
-            lines = file.read_text("utf-8-sig").splitlines(keepends=True)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"{file}: it can't be read: {error}.") from error
-        try:
+        with reading(file) as lines:
             networks = networks_of(lines)
-        except SettingError as error:
-            raise SettingError(f"{file}: {error}") from error
         await administration.import_networks(networks, replace)
         click.echo(f"Prefixes that are imported: {len(networks)}.")
 

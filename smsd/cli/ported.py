@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.work import run_on, table
+from smsd.cli.work import reading, run_on, table
 from smsd.numbering.plan import built_in
-from smsd.services.columns import SettingError
 from smsd.services.ported_administration import PortedAdministration, ported_file
 from smsd.store.engine import Engine
 
@@ -33,13 +32,8 @@ def ported_import(config: str | None, /, file: Path, replace: bool) -> None:
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
-        try:
-            with file.open(encoding="utf-8-sig", newline="") as lines:
-                found = ported_file(lines)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"{file}: it can't be read: {error}.") from error
-        except SettingError as error:
-            raise SettingError(f"{file}: {error}") from error
+        with reading(file) as lines:
+            found = ported_file(lines)
         administration = PortedAdministration(database)
         await (administration.put(found) if replace else administration.add(found))
         click.echo(f"Numbers that are imported: {len(found)}.")

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import click
 from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.work import run_on, table
-from smsd.services.columns import SettingError
+from smsd.cli.work import reading, run_on, table
 from smsd.services.price_administration import HEADS, PriceAdministration
 from smsd.store.engine import Engine
 
@@ -132,14 +131,8 @@ def price_import(config: str | None, /, file: Path, replace: bool) -> None:
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
-        try:
-            lines = file.read_text("utf-8-sig").splitlines(keepends=True)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"{file}: it can't be read: {error}.") from error
-        try:
+        with reading(file) as lines:
             count = await PriceAdministration(database).read_from(lines, replace)
-        except SettingError as error:
-            raise SettingError(f"{file}: {error}") from error
         click.echo(f"Prices that are imported: {count}.")
 
     run_on(config, work)

@@ -11,9 +11,8 @@ import click
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.cli.route_tests import route_test
-from smsd.cli.work import changes_of, columns_of, run, run_on, table, yes
+from smsd.cli.work import changes_of, columns_of, reading, run, run_on, table, yes
 from smsd.services.administration import Administration
-from smsd.services.columns import SettingError
 from smsd.services.route_administration import HEADS, RouteAdministration
 from smsd.services.rules import ACTIONS, SEND, TYPES
 from smsd.store.engine import Engine
@@ -166,14 +165,8 @@ def route_import(config: str | None, /, file: Path, replace: bool) -> None:
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
-        try:
-            lines = file.read_text("utf-8-sig").splitlines(keepends=True)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"{file}: it can't be read: {error}.") from error
-        try:
+        with reading(file) as lines:
             new, changed, gone = await RouteAdministration(database, clock).put(lines, replace)
-        except SettingError as error:
-            raise SettingError(f"{file}: {error}") from error
         click.echo(f"Routes that are new: {new}, changed: {changed}, removed: {gone}.")
 
     run_on(config, work)

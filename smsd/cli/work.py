@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 from twisted.internet.defer import Deferred
@@ -90,6 +92,22 @@ def run_on(option: str | None, work: Callable[[Engine, IReactorTime], Awaitable[
         click.echo(f"smsd: {problem}", err=True)
     if problems:
         sys.exit(1)
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[TextIO]:
+    """Open a file of a command; what is wrong with it is told with its name.
+
+    Raises:
+        SettingError: if it can't be read, or if it is raised of what the file says.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            yield lines
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{file}: it can't be read: {error}.") from error
+    except SettingError as error:
+        raise SettingError(f"{file}: {error}") from error
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
