@@ -231,7 +231,7 @@ class Administration:
         row = route_columns(columns | {"prefix": prefix, "price": price, "code": code})
         row["account_id"] = (await self.account(account)).id if account else None
         row["channel_id"] = (await self.channel(channel)).id if channel else None
-        await self._check_route(Route(id=0, **row))  # type: ignore[arg-type]  # Each has been checked.
+        await self._check_route(msgspec.convert({"id": 0, **row}, Route))
         return await self._insert("route", row, "such a route")
 
     async def change_route(

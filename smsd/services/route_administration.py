@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from msgspec import convert
 from msgspec.structs import replace
 from twisted.internet.interfaces import IReactorTime
 
@@ -223,7 +224,8 @@ def routes_of(lines: Iterable[str], rows: Rows) -> Iterator[Route]:
                 account_id = _known("account", given.pop("account"), accounts)
                 channel_id = _known("channel", given.pop("channel"), channels)
                 columns = route_columns(dict(given))
-                route = Route(id=0, account_id=account_id, channel_id=channel_id, **columns)  # type: ignore[arg-type]
+                places: dict[str, Value] = {"id": 0, "account_id": account_id, "channel_id": channel_id}
+                route = convert(places | columns, Route)
                 check_route(route)
             except SettingError as error:
                 raise SettingError(f"Line {reader.line_num}: {error}") from error

@@ -37,6 +37,12 @@ def send(node: Node, url: str, count: int, first: int = 0) -> list[str]:
     return [one["messageId"] for one in answer["messages"]] if status == 200 else []
 
 
+def wait_for_another(web: Web) -> None:
+    """Wait until another report has come."""
+    before = len(web.reports)
+    eventually(lambda: len(web.reports) > before, "reports flow")
+
+
 def test_every_report_is_pushed_at_least_once_through_kills(
     stage: Stage, database: Database, web: Web
 ) -> None:
@@ -51,9 +57,8 @@ def test_every_report_is_pushed_at_least_once_through_kills(
             sending: list[Any] = [
                 pool.submit(send, node, web.url, 50, 10_000 * round + 50 * number) for number in range(10)
             ]
-            before = len(web.reports)
             if round:
-                eventually(lambda before=before: len(web.reports) > before, "reports flow")  # type: ignore[misc]
+                wait_for_another(web)
             time.sleep(chance.uniform(0, 0.3))
             node.kill()
             for one in sending:

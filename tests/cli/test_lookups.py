@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from smsd.store.engine import Call, Query
 from tests.cli.conftest import Command
 from tests.http_api.client import Client
 from tests.peers import Stack
+from tests.stores import result
 
 
 def test_back_ends_and_rules_are_added_changed_listed_and_removed(stack: Stack, smsd: Command) -> None:
@@ -76,6 +79,7 @@ def test_back_ends_and_rules_are_added_changed_listed_and_removed(stack: Stack, 
         (["table", "remove", "none"], "There is no table none."),
         (["table", "import", "a b", __file__], "A table's name has letters"),
         (["table", "import", "a", "nowhere.csv"], "nowhere.csv: it can't be read"),
+        (["table", "import", "a", sys.executable], "it is no UTF-8"),
         (["table", "import", "a", __file__], "The first line names the columns number, imsi, msc, state"),
         (["log", "x"], "A number has 5 to 15 digits"),
         (["forget", "x"], "A number has 5 to 15 digits"),
@@ -143,9 +147,8 @@ def test_an_answer_that_is_set_aside_is_sent_again(stack: Stack, smsd: Command) 
     esme = stack.esme(system_type=b"HLR")
     esme.submit(destination_addr=b"385911111111")
     stack.settle()
-    result = stack.rows("SELECT id FROM lookup")
-    ((id,),) = result
-    stack.engine._writer[1].execute("UPDATE lookup SET report = 3")  # type: ignore[index]
+    ((id,),) = stack.rows("SELECT id FROM lookup")
+    result(stack.engine.write(Call(Query("UPDATE lookup SET report = 3"))))
     assert str(id) in smsd("lookup", "list").output
     assert smsd("lookup", "retry").output == "Answers that are sent again: 1.\n"
     stack.wait(1)
