@@ -32,8 +32,8 @@ from smsd.smpp.pdu import (
     SubmitSmResp,
 )
 from smsd.smpp.session import Answer, Broken, Event, Role, Session, State, Unanswered, Unbound
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.messages import Message
 
 if TYPE_CHECKING:

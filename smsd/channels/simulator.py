@@ -23,8 +23,8 @@ from smsd.services.inbox import Inbox, Unowned
 from smsd.services.statuses import DELIVERED_AS_RECEIVED, NO_ERROR
 from smsd.services.tracking import Outcome
 from smsd.smpp.pdu import SubmitSm
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.messages import Message
 
 BROUGHT_BACK = Outcome(DELIVERED_AS_RECEIVED, NO_ERROR)

@@ -13,8 +13,8 @@ from smsd.http_api.requests import expected
 from smsd.services.backlog import OverRate, QueueFull
 from smsd.services.enquiries import NotOffered
 from smsd.services.repetitions import OtherRequest
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 
 QUEUE_RETRY_AFTER = 10
 """Seconds after which an account whose queue was full may try again."""

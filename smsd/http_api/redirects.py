@@ -18,8 +18,8 @@ from smsd.http_api.site import ApiSite, Limits
 from smsd.http_api.visitors import visitor
 from smsd.services.links import Links
 from smsd.sms.urls import ALPHABET, LENGTH
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 
 BODY = 1024
 """How many octets a body may have, though none is of any use here."""

@@ -41,8 +41,8 @@ from smsd.services.statuses import (
     REJECTED_DUPLICATE_MESSAGE_ID,
 )
 from smsd.services.submission import VALIDITY, Refused, Request
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.messages import Content, Message, Report
 from smsd.store.settings import Account
 

@@ -28,8 +28,9 @@ from smsd.services.statuses import (
     REJECTED_NOT_ENOUGH_CREDITS,
     REJECTED_PREPAID_PACKAGE_EXPIRED,
 )
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Journal, Overloaded
+from smsd.store.journal import Journal
 from smsd.store.lookups import (
     Found,
     Lookup,

@@ -21,7 +21,8 @@ from smsd.services.submission import Refused, Request, Submission, end_refused
 from smsd.sms.segments import count
 from smsd.sms.udh import Concatenation
 from smsd.store.batch import Submitter
-from smsd.store.journal import Journal, Overloaded
+from smsd.store.commits import Overloaded
+from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, State
 
 PATIENCE = 300.0

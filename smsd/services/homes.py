@@ -35,8 +35,9 @@ from smsd.services.statuses import (
 )
 from smsd.services.submission import Request
 from smsd.sms.udh import Concatenation
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Journal, Overloaded
+from smsd.store.journal import Journal
 from smsd.store.lookups import Found, Lookup, LookupChanges, Report, State, Way
 from smsd.store.settings import Account, Rows
 

@@ -16,7 +16,7 @@ from smsd.services.networks import Networks
 from smsd.services.pushing import Pushing
 from smsd.services.statuses import DELIVERED_GROUP, STATUSES
 from smsd.sms.urls import token, token_length
-from smsd.store.journal import Overloaded
+from smsd.store.commits import Overloaded
 from smsd.store.links import Click, Link, LinkChanges, LinkRows, Rate, Which
 from smsd.store.messages import Message
 from smsd.store.pushes import click_push, storing

@@ -16,7 +16,7 @@ from smsd.services.statuses import (
     PENDING_WAITING_DELIVERY,
     STATUSES,
 )
-from smsd.store.journal import Overloaded
+from smsd.store.commits import Overloaded
 from smsd.store.logs import Logged, Logs, Search
 from smsd.store.lookups import Lookup, Lookups
 from smsd.store.lookups import Search as LookupSearch

@@ -27,8 +27,8 @@ from smsd.smpp_server.deliveries import delivery_pdu
 from smsd.smpp_server.refusals import COMMAND_STATUSES, NOT_ENOUGH_CREDIT, Unacceptable
 from smsd.smpp_server.requests import request
 from smsd.sms.udh import Concatenation
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.lookups import Lookup
 from smsd.store.messages import Message
 from smsd.store.settings import Account

@@ -1,7 +1,7 @@
 """The credit of accounts as rows, and the ledger of all that has changed it.
 
 ``credit`` has the balance of each account that was ever given any, or whose messages have cost any. What
-messages take and get back goes there, and to the ledger, with the batches of :mod:`smsd.store.journal`.
+messages take and get back goes there, and to the ledger, with the batches of :mod:`smsd.store.commits`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tracked messages, their short links and the clicks on these, as rows, and the queries on them.
 
-Changes go to disk in the batches of :mod:`smsd.store.journal`, many at a time.
+Changes go to disk in the batches of :mod:`smsd.store.commits`, many at a time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What back ends have lately said of numbers, as rows that all nodes share.
 
-Changes go to disk in the batches of :mod:`smsd.store.journal`, many at a time.
+Changes go to disk in the batches of :mod:`smsd.store.commits`, many at a time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lookups as rows: what clients have asked about numbers, and what they were answered.
 
-Changes go to disk in the batches of :mod:`smsd.store.journal`, many at a time.
+Changes go to disk in the batches of :mod:`smsd.store.commits`, many at a time.
 """
 
 from __future__ import annotations

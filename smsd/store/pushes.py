@@ -1,7 +1,7 @@
 """Pushes as rows: what is to be sent to clients' URLs, and the queries that read and change it.
 
 A report, or a received message, that waits for another attempt may be fetched instead; whoever marks its row
-first has it. Changes go to disk in the batches of :mod:`smsd.store.journal`, many at a time.
+first has it. Changes go to disk in the batches of :mod:`smsd.store.commits`, many at a time.
 """
 
 from __future__ import annotations

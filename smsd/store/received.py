@@ -1,6 +1,6 @@
 """Received messages as rows: what subscribers have sent, and the queries that read and change it.
 
-Changes go to disk in the batches of :mod:`smsd.store.journal`, many at a time.
+Changes go to disk in the batches of :mod:`smsd.store.commits`, many at a time.
 """
 
 from __future__ import annotations

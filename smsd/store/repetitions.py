@@ -35,7 +35,7 @@ class Kept(NamedTuple):
 
 
 class Repetitions:
-    """Reads the table; answers go there in the batches of :mod:`smsd.store.journal`."""
+    """Reads the table; answers go there in the batches of :mod:`smsd.store.commits`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -15,9 +15,9 @@ from smsd.services.enquiries import PENDING as MOST_PENDING
 from smsd.services.enquiries import EnquiryRefused, NotOffered
 from smsd.services.lookup import NoAnswer
 from smsd.services.lookup_administration import LookupAdministration
+from smsd.store.commits import Overloaded
 from smsd.store.credit import Credit
 from smsd.store.engine import Call, Query, Row, StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.lookups import Lookup
 from tests.services.rig import Node, Receiver, account
 from tests.stores import gone, result

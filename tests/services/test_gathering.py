@@ -15,9 +15,9 @@ from smsd.services.statuses import (
 )
 from smsd.services.submission import Refused
 from smsd.sms.udh import Concatenation
+from smsd.store.commits import Overloaded
 from smsd.store.credit import Credit
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.messages import Message, Report, State
 from smsd.store.settings import Rows
 from tests.services.rig import Node, Receiver, account

@@ -13,8 +13,8 @@ from twisted.logger import capturedLogs
 from smsd.services.administration import Administration
 from smsd.services.deliveries import CULPRIT, Outcome
 from smsd.services.inbox import MEMORY, PATIENCE, QUIET, Unowned
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.received import ARRIVED, CLAIMED, State
 from smsd.store.settings import Rows
 from tests.services.received import NUMBER, Operator, fetched, original, own, segments

@@ -13,8 +13,8 @@ from smsd.numbering.ported import PortedNumbers, chunk_of
 from smsd.services import links
 from smsd.services.core import Bounds, Core
 from smsd.services.links import DAY, UnknownMessage
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.links import Click, Link, TooManyMessages, Tracked, Which
 from smsd.store.messages import Message, Notify
 from smsd.store.pushes import Pushes, lane_of

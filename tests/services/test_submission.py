@@ -15,8 +15,8 @@ from smsd.services.statuses import (
     REJECTED_SOURCE,
 )
 from smsd.services.submission import VALIDITY, Refused
+from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
-from smsd.store.journal import Overloaded
 from smsd.store.messages import Content, Report, State
 from smsd.store.settings import Network, Rows
 from tests.services.rig import Node, account

@@ -12,9 +12,10 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
 from smsd.store.batch import ACCEPT
+from smsd.store.commits import AT_ONCE, Overloaded
 from smsd.store.credit import Credit
 from smsd.store.engine import Call, Engine, Query, Row, StoreUnavailable
-from smsd.store.journal import AT_ONCE, Journal, Overloaded
+from smsd.store.journal import Journal
 from smsd.store.messages import Message, Messages, Queue, Report, State
 from tests.stores import NOON, Submitter, Wayward, at_once, clock_at_noon, gone, message, result
 
@@ -531,7 +532,7 @@ def test_when_the_database_goes_away_all_who_wait_are_told_at_once(tmp_path: Pat
 def test_when_the_database_goes_away_in_a_flood_all_of_it_is_refused_at_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
-    monkeypatch.setattr("smsd.store.journal.AT_ONCE", 10)
+    monkeypatch.setattr("smsd.store.commits.AT_ONCE", 10)
     setattr(stage.engine, lost, [None, *gone(2)])
     stage.accept(*range(40))
     stage.turn()
