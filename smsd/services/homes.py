@@ -24,7 +24,6 @@ from smsd.services.lookup import Lookup as Finding
 from smsd.services.lookup import Question, Search
 from smsd.services.networks import Networks
 from smsd.services.routing import Routing
-from smsd.services.rules import Asked
 from smsd.services.sending_hours import SendingHours
 from smsd.services.shares import Shares
 from smsd.services.statuses import (
@@ -33,7 +32,7 @@ from smsd.services.statuses import (
     PENDING_APPROVAL,
     UNDELIVERABLE_NOT_DELIVERED,
 )
-from smsd.services.submission import Request
+from smsd.services.submission import Request, asked_of
 from smsd.sms.udh import Concatenation
 from smsd.store.commits import Overloaded
 from smsd.store.engine import StoreUnavailable
@@ -136,19 +135,7 @@ class HomeLookup:
         if not account.lookup_first:
             now = self._clock.seconds()
             due_at = self._hours.opens(account.id, max(now, request.due_at or now))
-            if not self._routing.asks_lookup(
-                Asked(
-                    account.id,
-                    number,
-                    request.route_code,
-                    home.mccmnc,
-                    home.country,
-                    source,
-                    request.content.data_coding,
-                    due_at,
-                    due_at > now,
-                )
-            ):
+            if not self._routing.asks_lookup(asked_of(request, number, source, home, due_at, now)):
                 return None
         if account.id not in self._checks.unchecked:
             content = None if part else request.content

@@ -12,7 +12,7 @@ from smsd.numbering.addresses import sender
 from smsd.numbering.plan import UNKNOWN, Home
 from smsd.services.backlog import Backlog
 from smsd.services.charging import Charging, NotEnough, PackageExpired
-from smsd.services.checks import NOTHING, Checks
+from smsd.services.checks import NOTHING, Checks, Finding
 from smsd.services.dispatch import Dispatch
 from smsd.services.flood import Flood
 from smsd.services.ids import MessageIds
@@ -179,51 +179,15 @@ class Submission:
             Refused: if something is wrong with it.
         """
         now = self._clock.seconds()
-        number = e164(request.destination)
-        source = sender(request.source)
-        refusal = MESSAGE_ACCEPTED
-        found = NOTHING
-        segments = 1
-        route: Route | None = None
-        if number is None:
-            refusal = REJECTED_DESTINATION
-        elif source is None:
-            refusal = REJECTED_SOURCE
-        else:
-            segments, refusal = _segments(request.content)
-            refusal = request.refusal or refusal
-            if refusal == MESSAGE_ACCEPTED and request.account.id not in self._checks.unchecked:
-                content = None if part else request.content
-                found = self._checks.look(request.account.id, number, source, content, request.together)
-                if found.status != PENDING_APPROVAL:
-                    refusal = found.status
+        number, source = e164(request.destination), sender(request.source)
+        segments, found = self._look_at(request, number, source, part=part)
+        refusal = found.status if found.status != PENDING_APPROVAL else MESSAGE_ACCEPTED
         home = UNKNOWN if number is None else request.home or self._networks.of(number)
-        if refusal == MESSAGE_ACCEPTED and home is UNKNOWN:
-            refusal = REJECTED_PREFIX_MISSING
-        due_at = request.due_at if request.due_at is not None and request.due_at > now else now
-        status = PENDING_ACCEPTED if due_at > now else MESSAGE_ACCEPTED
-        if self._hours.of:
-            opens = self._hours.opens(request.account.id, due_at)
-            if opens > due_at:
-                due_at, status = opens, PENDING_TIME_VIOLATION
-        expires_at = due_at + VALIDITY
-        if request.expires_at is not None and request.expires_at < expires_at:
-            expires_at = request.expires_at
+        due_at, expires_at, status = self._times(request, now)
+        route: Route | None = None
         if refusal == MESSAGE_ACCEPTED:
             try:
-                route = self._routing.find(
-                    Asked(
-                        request.account.id,
-                        number or "",
-                        request.route_code,
-                        home.mccmnc,
-                        home.country,
-                        source or "",
-                        request.content.data_coding,
-                        due_at,
-                        due_at > now,
-                    )
-                )
+                route = self._route(request, number or "", source or "", home, due_at, now)
             except Unroutable as unroutable:
                 route, refusal = unroutable.route, unroutable.status
         message = Message(
@@ -260,6 +224,48 @@ class Submission:
         if found is not NOTHING:
             message.state, message.status = State.SCHEDULED, found.status
         return message
+
+    def _look_at(
+        self, request: Request, number: str | None, source: str | None, *, part: bool
+    ) -> tuple[int, Finding]:
+        """Return how many segments a message takes, and what is against it wherever it would go."""
+        if number is None:
+            return 1, Finding(REJECTED_DESTINATION)
+        if source is None:
+            return 1, Finding(REJECTED_SOURCE)
+        segments, refusal = _segments(request.content)
+        refusal = request.refusal or refusal
+        if refusal != MESSAGE_ACCEPTED:
+            return segments, Finding(refusal)
+        if request.account.id in self._checks.unchecked:
+            return segments, NOTHING
+        content = None if part else request.content
+        return segments, self._checks.look(request.account.id, number, source, content, request.together)
+
+    def _times(self, request: Request, now: float) -> tuple[float, float, int]:
+        """Return when a message is to be sent, when its validity ends, and its status till then."""
+        due_at = request.due_at if request.due_at is not None and request.due_at > now else now
+        status = PENDING_ACCEPTED if due_at > now else MESSAGE_ACCEPTED
+        if self._hours.of:
+            opens = self._hours.opens(request.account.id, due_at)
+            if opens > due_at:
+                due_at, status = opens, PENDING_TIME_VIOLATION
+        expires_at = due_at + VALIDITY
+        if request.expires_at is not None and request.expires_at < expires_at:
+            expires_at = request.expires_at
+        return due_at, expires_at, status
+
+    def _route(
+        self, request: Request, number: str, source: str, home: Home, due_at: float, now: float
+    ) -> Route:
+        """Return the route that a message takes.
+
+        Raises:
+            Unroutable: if there is none.
+        """
+        if home is UNKNOWN:
+            raise Unroutable(REJECTED_PREFIX_MISSING)
+        return self._routing.find(asked_of(request, number, source, home, due_at, now))
 
     def screened(self, message: Message) -> Message:
         """Return a message that has been joined from parts, after a look at its text.
@@ -317,6 +323,21 @@ class Submission:
     def _refused(self, message: Message, status: int, error: int = NO_ERROR) -> Refused:
         end_refused(message, status, error)
         return Refused(status, message)
+
+
+def asked_of(request: Request, number: str, source: str, home: Home, due_at: float, now: float) -> Asked:
+    """Return what routes look at of a message: to whom, from whom, when it is to be sent."""
+    return Asked(
+        request.account.id,
+        number,
+        request.route_code,
+        home.mccmnc,
+        home.country,
+        source,
+        request.content.data_coding,
+        due_at,
+        due_at > now,
+    )
 
 
 def end_refused(message: Message, status: int, error: int = NO_ERROR) -> None:
