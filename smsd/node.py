@@ -22,7 +22,7 @@ from twisted.python.threadpool import ThreadPool
 from twisted.python.usage import UsageError
 
 from smsd.certificate import self_signed
-from smsd.channels.options import InvalidOptions, read_options
+from smsd.channels.options import KINDS
 from smsd.channels.registry import Channels
 from smsd.config import Config, ConfigError, FirstAccount
 from smsd.hlr.registry import LookupConnections
@@ -31,6 +31,7 @@ from smsd.http_api.push_client import PushClient
 from smsd.http_api.redirects import site as links_site
 from smsd.http_api.site import Limits as HttpLimits
 from smsd.http_api.site import Serving, site
+from smsd.options import InvalidOptions
 from smsd.ports.endpoints import port
 from smsd.services.accounts import AT_ONCE
 from smsd.services.administration import Administration
@@ -283,7 +284,7 @@ class Node(InOrder):
                 await administration.add_account(account.system_id, account.password)
             for channel in first.channels:
                 options = json.dumps(channel.options)
-                read_options(channel.kind, options)
+                KINDS.read(channel.kind, options)
                 await administration.add_channel(channel.name, channel.kind, options)
             for route in first.routes:
                 await administration.add_route(route.channel, route.prefix, route.account, route.price)

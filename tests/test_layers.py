@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("smsd.smpp_server", "smsd.http_api", "smsd.channels", "smsd.hlr"),
     ("smsd.services",),
     ("smsd.store",),
-    ("smsd.session_protocol", "smsd.dialling", "smsd.web_client", "smsd.peer"),
+    ("smsd.session_protocol", "smsd.dialling", "smsd.options", "smsd.web_client", "smsd.peer"),
     ("smsd.sms", "smsd.numbering", "smsd.smpp"),
 )
 """The layers of the design, from the top down: imports point down, or within one place."""

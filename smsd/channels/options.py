@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-import msgspec.inspect
-from twisted.internet.endpoints import clientFromString
 
 from smsd.channels.dialect import Dialect, Long, Passed, Validity, codings_of, errors_of, kind_of
 from smsd.channels.operator_ids import Notation
+from smsd.options import Kinds, Options, check_endpoint
 from smsd.services.channel_states import GRACE
 
 T = TypeVar("T")
@@ -24,7 +22,7 @@ Undelivered = Literal["final", "again"]
 """It ends, since the operator has tried long enough; or is tried again, since the operator tries once."""
 
 
-class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SmppOptions(Options, frozen=True, forbid_unknown_fields=True):
     """How an operator's SMSC is reached over SMPP."""
 
     endpoint: str
@@ -69,6 +67,11 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     match: Literal["id", "reference"] = "id"
     """Whether receipts name their message by the operator's id, or by our user_message_reference."""
 
+    def check(self) -> None:
+        """Raise ``ValueError`` if something that its type allows can't be used."""
+        self.dialect()
+        check_endpoint(self.endpoint)
+
     def dialect(self) -> Dialect:
         """Return how this operator is spoken to.
 
@@ -99,7 +102,7 @@ def _read(name: str, reader: Callable[[str], T], text: str) -> T:
         raise ValueError(f"{name}: {error}") from None
 
 
-class SimulatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SimulatorOptions(Options, frozen=True, forbid_unknown_fields=True):
     """How the simulated operator behaves."""
 
     delay: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1.0
@@ -110,73 +113,6 @@ class SimulatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What becomes of a message that it can't deliver for a reason that may pass."""
 
 
-Options = SmppOptions | SimulatorOptions
-
-KINDS: dict[str, type[SmppOptions] | type[SimulatorOptions]] = {
-    "smpp": SmppOptions,
-    "simulator": SimulatorOptions,
-}
-
-
-class InvalidOptions(ValueError):
-    """A channel's options aren't what its kind needs."""
-
-
-def read_options(kind: str, options: bytes | str) -> Options:
-    """Return a channel's options from their JSON.
-
-    Raises:
-        InvalidOptions: naming the option, and what was expected.
-    """
-    if kind not in KINDS:
-        raise InvalidOptions(f"A channel's kind is one of {', '.join(KINDS)}: not {kind!r}.")
-    try:
-        read = msgspec.json.decode(options, type=KINDS[kind])
-    except msgspec.DecodeError as error:
-        raise invalid_options(kind, error) from error
-    if isinstance(read, SmppOptions):
-        try:
-            read.dialect()
-        except ValueError as error:
-            raise InvalidOptions(f"The option {error}.") from error
-        try:
-            clientFromString(None, read.endpoint)
-        except (ValueError, TypeError, OSError) as error:  # What endpoints raise.
-            # What they say of a missing port, or of a folder that isn't there, is not for people.
-            reason = str(error) if isinstance(error, OSError) and str(error) else ""
-            raise InvalidOptions(
-                "An endpoint is one such as tcp:HOST:PORT, tls:HOST:PORT or tls:HOST:PORT:trustRoots=FOLDER:"
-                f" not {read.endpoint!r}{reason and f' ({reason})'}."
-            ) from error
-    return read
-
-
-def invalid_options(kind: str, error: msgspec.DecodeError) -> InvalidOptions:
-    """Return the error for options that a kind of channel doesn't have, or not so."""
-    if missing := _missing(str(error)):
-        return InvalidOptions(f"A channel of kind {kind} needs the option {missing[1]}.")
-    if unknown := _unknown(str(error)):
-        names = ", ".join(KINDS[kind].__struct_fields__)
-        return InvalidOptions(f"A channel of kind {kind} has no option {unknown[1]}: it has {names}.")
-    reason, _, place = str(error).partition(" - at `$.")
-    name = place.strip("`")
-    if not name:
-        return InvalidOptions(f"The options of a channel of kind {kind}: {reason}.")
-    if name in (words := _words(kind)):
-        reason = f"Expected one of {', '.join(words[name])}"
-    return InvalidOptions(f"The option {name}: {reason}.")
-
-
-_missing = re.compile(r"Object missing required field `(\w+)`").fullmatch
-_unknown = re.compile(r"Object contains unknown field `(.+)`").fullmatch
-
-
-def _words(kind: str) -> dict[str, list[str]]:
-    """Return the words among which a kind's options choose."""
-    told = msgspec.inspect.type_info(KINDS[kind])
-    assert isinstance(told, msgspec.inspect.StructType)
-    return {
-        one.encode_name: list(map(str, one.type.values))
-        for one in told.fields
-        if isinstance(one.type, msgspec.inspect.LiteralType)
-    }
+KINDS: Kinds[SmppOptions | SimulatorOptions] = Kinds(
+    "channel", {"smpp": SmppOptions, "simulator": SimulatorOptions}
+)

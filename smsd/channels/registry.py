@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.logger import Logger
 
-from smsd.channels.options import InvalidOptions, SmppOptions, read_options
+from smsd.channels.options import KINDS, SmppOptions
 from smsd.channels.simulator import SimulatorChannel
 from smsd.channels.smpp import SmppChannel
 from smsd.services.channel_states import ChannelStates
@@ -77,7 +77,7 @@ class Channels(MultiService):
     def _start(self, channel: Channel) -> None:
         try:
             service = self._service(channel)
-        except (InvalidOptions, ValueError, TypeError, OSError) as error:  # What endpoints raise.
+        except (ValueError, TypeError, OSError) as error:  # What endpoints raise, and options that are none.
             self.log.error("Channel {name} can't run: {error}", name=channel.name, error=error)
             self._states.say(channel.id, up=False, bound=0, wanted=0, reason=str(error))
             return
@@ -86,7 +86,7 @@ class Channels(MultiService):
 
     def _service(self, channel: Channel) -> IService:
         """Return what a row describes; raises one of several errors if it describes nothing that can run."""
-        options = read_options(channel.kind, channel.options)
+        options = KINDS.read(channel.kind, channel.options)
         outbox = self._dispatch.outbox(channel.id)
         if isinstance(options, SmppOptions):
             endpoint = clientFromString(self._reactor, options.endpoint)

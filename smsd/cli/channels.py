@@ -7,10 +7,9 @@ from time import time
 from typing import Any
 
 import click
-import msgspec
 
-from smsd.channels.options import KINDS, InvalidOptions, invalid_options, read_options
-from smsd.cli.options import NoOption, changed, shown
+from smsd.channels.options import KINDS
+from smsd.cli.options import changed, shown
 from smsd.cli.work import changes_of, run, table
 from smsd.services.administration import Administration
 from smsd.services.channel_states import STALE
@@ -113,7 +112,7 @@ def channel_add(
 
     async def work(administration: Administration) -> None:
         columns = {} if alphabets is None else {"alphabets": alphabets}
-        await administration.add_channel(name, kind, _json(kind, "{}", options), **columns)
+        await administration.add_channel(name, kind, changed(KINDS, kind, "{}", options), **columns)
         click.echo(f"Channel {name} is added.")
 
     run(config, work)
@@ -132,7 +131,7 @@ def channel_set(config: str | None, /, name: str, options: tuple[str, ...], **gi
     async def work(administration: Administration) -> None:
         if options:
             row = await administration.channel(name)
-            columns["options"] = _json(row.kind, row.options, options)
+            columns["options"] = changed(KINDS, row.kind, row.options, options)
         await administration.change_channel(name, **columns)
         click.echo(f"Channel {name} is changed.")
 
@@ -153,19 +152,3 @@ def channel_remove(config: str | None, name: str) -> None:
         click.echo(f"Channel {name} is removed.")
 
     run(config, work)
-
-
-def _json(kind: str, options: str, changes: tuple[str, ...]) -> str:
-    """Return a channel's options with OPTION=VALUE changes as JSON.
-
-    Raises:
-        InvalidOptions: naming the one that won't do.
-    """
-    try:
-        text = changed(KINDS[kind], options, changes)
-    except NoOption as error:
-        raise InvalidOptions(str(error)) from error
-    except msgspec.ValidationError as error:
-        raise invalid_options(kind, error) from error
-    read_options(kind, text)
-    return text

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from twisted.internet.interfaces import IReactorTime
 
-from smsd.cli.options import NoOption, changed, shown
+from smsd.cli.options import changed, shown
 from smsd.cli.work import changes_of, columns_of, reading, run_on, table, yes
 from smsd.hlr.options import KINDS as ELSEWHERE
-from smsd.hlr.options import InvalidOptions, read_options
+from smsd.options import Kinds, Options
 from smsd.services.administration import Administration
 from smsd.services.back_ends import KINDS as TABLES
 from smsd.services.fields import PACKAGES
@@ -23,7 +22,7 @@ from smsd.services.subscribers import lines_of
 from smsd.store.engine import Engine
 from smsd.store.lookups import Lookup
 
-KINDS: dict[str, type[msgspec.Struct]] = {**TABLES, **ELSEWHERE}
+KINDS: Kinds[Options] = Kinds("back end", {**TABLES, **ELSEWHERE})
 """The options of each kind of back end."""
 SHOWN = 50
 """How many lookups are listed."""
@@ -92,7 +91,7 @@ def backend_add(config: str | None, /, name: str, kind: str, options: tuple[str,
     """
 
     async def work(database: Engine, clock: IReactorTime) -> None:
-        text = _json(kind, "{}", options)
+        text = changed(KINDS, kind, "{}", options)
         await LookupAdministration(database, clock).add_back_end(name, kind, text, **columns_of(given))
         click.echo(f"Back end {name} is added.")
 
@@ -113,7 +112,7 @@ def backend_set(config: str | None, /, name: str, options: tuple[str, ...], **gi
         administration = LookupAdministration(database, clock)
         if options:
             row = await administration.back_end(name)
-            columns["options"] = _json(row.kind, row.options, options)
+            columns["options"] = changed(KINDS, row.kind, row.options, options)
         await administration.change_back_end(name, **columns)
         click.echo(f"Back end {name} is changed.")
 
@@ -330,22 +329,3 @@ def _sources(one: Lookup) -> str:
 
 def _time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _json(kind: str, options: str, changes: tuple[str, ...]) -> str:
-    """Return a back end's options with OPTION=VALUE changes as JSON.
-
-    Raises:
-        InvalidOptions: naming the one that won't do.
-    """
-    structure = KINDS[kind]
-    try:
-        text = changed(structure, options, changes)
-    except NoOption as error:
-        raise InvalidOptions(str(error)) from error
-    except msgspec.ValidationError as error:
-        names = ", ".join(structure.__struct_fields__)
-        raise InvalidOptions(f"The options of a back end of kind {kind}: {error}. It has {names}.") from error
-    if kind in ELSEWHERE:
-        read_options(kind, text)
-    return text

@@ -8,31 +8,33 @@ from typing import Any
 
 import msgspec
 
+from smsd.options import InvalidOptions, Kinds, T
+
 SECRET = "password"
 
 
-class NoOption(ValueError):
-    """What is no OPTION=VALUE."""
-
-
-def changed(structure: type[msgspec.Struct], options: str, changes: Sequence[str]) -> str:
-    """Return the JSON of options with OPTION=VALUE changes; OPTION= alone gives one its default again.
+def changed(kinds: Kinds[T], kind: str, options: str, changes: Sequence[str]) -> str:
+    """Return the JSON of a kind's options with OPTION=VALUE changes; OPTION= gives one its default again.
 
     Raises:
-        NoOption: if a change is none.
-        msgspec.ValidationError: if the structure doesn't have such options.
+        InvalidOptions: naming the one that won't do.
     """
     given: dict[str, Any] = json.loads(options)
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals:
-            raise NoOption(f"Expected OPTION=VALUE, got {change!r}.")
+            raise InvalidOptions(f"Expected OPTION=VALUE, got {change!r}.")
         given[name] = value
         if not value:
             del given[name]
     # Numbers come as text here: converted leniently, they are stored as what they are.
-    typed = msgspec.convert(given, structure, strict=False)
-    return json.dumps({name: value for name, value in msgspec.to_builtins(typed).items() if name in given})
+    try:
+        typed = msgspec.convert(given, kinds[kind], strict=False)
+    except msgspec.ValidationError as error:
+        raise kinds.invalid(kind, error) from error
+    text = json.dumps({name: value for name, value in msgspec.to_builtins(typed).items() if name in given})
+    kinds.read(kind, text)
+    return text
 
 
 def shown(options: str) -> str:

@@ -14,9 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import react
 
-from smsd.channels.options import InvalidOptions
 from smsd.config import ConfigError, find, load
-from smsd.hlr.options import InvalidOptions as InvalidBackEndOptions
+from smsd.options import InvalidOptions
 from smsd.services.administration import Administration
 from smsd.services.columns import SettingError
 from smsd.store.engine import Engine, SchemaTooNew, StoreRefused, StoreUnavailable
@@ -74,7 +73,6 @@ def run_on(option: str | None, work: Callable[[Engine, IReactorTime], Awaitable[
         except (
             ConfigError,
             InvalidOptions,
-            InvalidBackEndOptions,
             SettingError,
             SchemaTooNew,
             StoreRefused,

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.endpoints import clientFromString
+
+from smsd.options import Kinds, Options, check_endpoint
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=600)]
 Waiting = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -19,7 +20,7 @@ DNS_PORT = 53
 _network = re.compile(r"\+?([0-9A-Fa-f]{1,24})=([0-9]{5,6})", re.ASCII).fullmatch
 
 
-class OsmocomOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OsmocomOptions(Options, frozen=True, forbid_unknown_fields=True):
     """How an osmo-hlr is reached."""
 
     endpoint: str = "tcp:127.0.0.1:4259"
@@ -33,10 +34,10 @@ class OsmocomOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def check(self) -> None:
         """Raise ``ValueError`` if something that its type allows can't be used."""
-        _check_endpoint(self.endpoint)
+        check_endpoint(self.endpoint)
 
 
-class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HttpOptions(Options, frozen=True, forbid_unknown_fields=True):
     """How another platform with the same HTTP API is reached."""
 
     url: str
@@ -72,7 +73,7 @@ class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("username: it can't have a colon")
 
 
-class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SmppOptions(Options, frozen=True, forbid_unknown_fields=True):
     """How another platform that answers about numbers over SMPP is reached."""
 
     endpoint: str
@@ -95,10 +96,10 @@ class SmppOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in ("system_id", "password", "system_type"):
             if not getattr(self, name).isascii():
                 raise ValueError(f"{name}: it has characters that are not ASCII")
-        _check_endpoint(self.endpoint)
+        check_endpoint(self.endpoint)
 
 
-class EnumOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EnumOptions(Options, frozen=True, forbid_unknown_fields=True):
     """How numbers are found in the domain name system (RFC 6116)."""
 
     suffix: str = "e164.arpa"
@@ -149,7 +150,7 @@ class EnumOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return found
 
 
-class SimulatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SimulatorOptions(Options, frozen=True, forbid_unknown_fields=True):
     """How the simulated back end behaves."""
 
     delay: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
@@ -157,50 +158,17 @@ class SimulatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting: Waiting = 20_000
     """How many may wait for answers; questions beyond that fail at once."""
 
-    def check(self) -> None:
-        """Do nothing: what its types allow can be used."""
 
-
-Options = OsmocomOptions | HttpOptions | SmppOptions | EnumOptions | SimulatorOptions
-
-KINDS: dict[str, type[Options]] = {
-    "osmocom": OsmocomOptions,
-    "http": HttpOptions,
-    "smpp": SmppOptions,
-    "enum": EnumOptions,
-    "simulator": SimulatorOptions,
-}
-
-
-class InvalidOptions(ValueError):
-    """A back end's options aren't what its kind needs."""
-
-
-def read_options(kind: str, options: bytes | str) -> Options:
-    """Return a back end's options from their JSON.
-
-    Raises:
-        InvalidOptions: naming the option, and what was expected.
-    """
-    if kind not in KINDS:
-        raise InvalidOptions(f"A back end's kind is one of {', '.join(KINDS)}: not {kind!r}.")
-    try:
-        read = msgspec.json.decode(options, type=KINDS[kind])
-    except msgspec.DecodeError as error:
-        names = ", ".join(KINDS[kind].__struct_fields__)
-        raise InvalidOptions(f"The options of a back end of kind {kind}: {error}. It has {names}.") from error
-    try:
-        read.check()
-    except ValueError as error:
-        raise InvalidOptions(f"The option {error}.") from error
-    return read
-
-
-def _check_endpoint(endpoint: str) -> None:
-    try:
-        clientFromString(None, endpoint)
-    except (ValueError, TypeError, OSError) as error:  # What endpoints raise.
-        raise ValueError(f"endpoint: it can't be used: {error}") from error
+KINDS: Kinds[OsmocomOptions | HttpOptions | SmppOptions | EnumOptions | SimulatorOptions] = Kinds(
+    "back end",
+    {
+        "osmocom": OsmocomOptions,
+        "http": HttpOptions,
+        "smpp": SmppOptions,
+        "enum": EnumOptions,
+        "simulator": SimulatorOptions,
+    },
+)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -15,10 +15,8 @@ from smsd.hlr.options import (
     KINDS,
     EnumOptions,
     HttpOptions,
-    InvalidOptions,
     OsmocomOptions,
     SmppOptions,
-    read_options,
 )
 from smsd.hlr.osmocom import OsmocomHlr
 from smsd.hlr.simulated import SimulatedHlr
@@ -101,7 +99,7 @@ class LookupConnections(MultiService):
     def _start(self, row: LookupBackEnd) -> None:
         try:
             service = self._service(row)
-        except (InvalidOptions, ValueError, TypeError, OSError) as error:  # What endpoints raise.
+        except (ValueError, TypeError, OSError) as error:  # What endpoints raise, and options that are none.
             self.log.error("Back end {name} can't run: {error}", name=row.name, error=error)
             self._back_ends.put(row, Unable(f"It can't run: {error}"))
             return
@@ -111,7 +109,7 @@ class LookupConnections(MultiService):
 
     def _service(self, row: LookupBackEnd) -> Running:
         """Return what a row describes; raises one of several errors if it describes nothing that can run."""
-        options, name, reactor = read_options(row.kind, row.options), row.name, self._reactor
+        options, name, reactor = KINDS.read(row.kind, row.options), row.name, self._reactor
         if isinstance(options, OsmocomOptions):
             return OsmocomHlr(name, options, reactor, clientFromString(reactor, options.endpoint))
         if isinstance(options, SmppOptions):

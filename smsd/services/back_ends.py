@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from smsd.options import InvalidOptions, Kinds, Options
 from smsd.services.asking import Asked
 from smsd.services.lookup import BackEnd
 from smsd.services.number_plan import Unlisted
@@ -14,14 +14,13 @@ from smsd.store.settings import LookupBackEnd, Rows
 from smsd.store.subscribers import SubscriberTables
 
 
-class UnlistedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class UnlistedOptions(Options, frozen=True, forbid_unknown_fields=True):
     """There is nothing to choose about the table of ported numbers."""
 
 
-KINDS: dict[str, type[TableOptions | UnlistedOptions]] = {
-    "subscribers": TableOptions,
-    "ported": UnlistedOptions,
-}
+KINDS: Kinds[TableOptions | UnlistedOptions] = Kinds(
+    "back end", {"subscribers": TableOptions, "ported": UnlistedOptions}
+)
 """The back ends that are tables of this database, and their options."""
 
 
@@ -53,13 +52,13 @@ class BackEnds:
             if self._own.get(name) != row:
                 try:
                     self.put(row, self._table(row))
-                except msgspec.DecodeError as error:
+                except InvalidOptions as error:
                     self.log.error("Back end {name} can't run: {error}", name=name, error=error)
                     self.drop(name)
         self._own = own
 
     def _table(self, row: LookupBackEnd) -> BackEnd:
-        options = msgspec.json.decode(row.options, type=KINDS[row.kind])
+        options = KINDS.read(row.kind, row.options)
         if isinstance(options, TableOptions):
             return SubscriberTable(options, self._tables, self._clock)
         return Unlisted()

@@ -6,11 +6,11 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import msgspec
 from twisted.internet.interfaces import IReactorTime
 
 from smsd.numbering.addresses import destination
 from smsd.numbering.context import Context
+from smsd.options import Options
 from smsd.services.columns import SettingError
 from smsd.services.fields import Fields
 from smsd.services.lookup import NoAnswer
@@ -30,7 +30,7 @@ AT_ONCE = 5_000
 _imsi = re.compile(r"[0-9]{6,15}|").fullmatch
 
 
-class TableOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TableOptions(Options, frozen=True, forbid_unknown_fields=True):
     """Which table is read, and what it means that a number is not in it."""
 
     table: str

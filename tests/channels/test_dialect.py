@@ -16,8 +16,9 @@ from smsd.channels.dialect import (
     errors_of,
     kind_of,
 )
-from smsd.channels.options import InvalidOptions, read_options
+from smsd.channels.options import KINDS
 from smsd.channels.translation import outcome, submit_pdu
+from smsd.options import InvalidOptions
 from smsd.smpp import status
 from smsd.smpp.receipt import ParsedReceipt
 from smsd.smpp.tlv import (
@@ -170,4 +171,4 @@ def test_our_own_number_takes_the_place_of_the_client_s() -> None:
 def test_an_option_that_is_not_understood_is_named(option: str, value: str) -> None:
     options = {"endpoint": "tcp:h:1", "system_id": "me", option: value}
     with pytest.raises(InvalidOptions, match=f"The option {option}: Expected"):
-        read_options("smpp", json.dumps(options))
+        KINDS.read("smpp", json.dumps(options))

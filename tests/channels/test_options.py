@@ -7,16 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from smsd.channels.options import InvalidOptions, SimulatorOptions, SmppOptions, read_options
+from smsd.channels.options import KINDS, SimulatorOptions, SmppOptions
+from smsd.options import InvalidOptions
 
 SMPP = {"endpoint": "tcp:smsc.example:2775", "system_id": "me"}
 
 
 def test_what_is_not_given_has_its_default() -> None:
-    assert read_options("smpp", json.dumps(SMPP)) == SmppOptions(
+    assert KINDS.read("smpp", json.dumps(SMPP)) == SmppOptions(
         "tcp:smsc.example:2775", "me", "", "", "transceiver", 10
     )
-    assert read_options("simulator", "{}") == SimulatorOptions(1.0, 1000)
+    assert KINDS.read("simulator", "{}") == SimulatorOptions(1.0, 1000)
 
 
 @pytest.mark.parametrize(
@@ -37,17 +38,17 @@ def test_what_is_not_given_has_its_default() -> None:
 def test_a_wrong_option_is_named(kind: str, changes: dict[str, object], named: str) -> None:
     given = (SMPP if kind == "smpp" else {}) | changes
     with pytest.raises(InvalidOptions, match=named):
-        read_options(kind, json.dumps(given))
+        KINDS.read(kind, json.dumps(given))
 
 
 def test_a_missing_option_is_named() -> None:
     with pytest.raises(InvalidOptions, match="system_id"):
-        read_options("smpp", '{"endpoint": "tcp:x:1"}')
+        KINDS.read("smpp", '{"endpoint": "tcp:x:1"}')
 
 
 def test_an_unknown_kind_is_told_with_those_there_are() -> None:
     with pytest.raises(InvalidOptions, match="smpp, simulator"):
-        read_options("pigeon", "{}")
+        KINDS.read("pigeon", "{}")
 
 
 def test_a_password_is_not_shown() -> None:
@@ -73,4 +74,4 @@ def test_the_options_that_the_page_shows_can_be_read() -> None:
     shown = re.findall(r"`(\w+)='(.+?)'`", (DOCS / "channels.md").read_text("utf-8"))
     assert shown
     for name, value in shown:
-        read_options("smpp", json.dumps(SMPP | {name: value}))
+        KINDS.read("smpp", json.dumps(SMPP | {name: value}))

@@ -62,7 +62,7 @@ def test_back_ends_and_rules_are_added_changed_listed_and_removed(stack: Stack, 
         (["backend", "add", "a b", "enum"], "A back end's name has letters, digits, dots and hyphens"),
         (["backend", "add", "a", "http", "url=https://a.example"], "username"),
         (["backend", "add", "a", "enum", "nonsense"], "Expected OPTION=VALUE, got 'nonsense'."),
-        (["backend", "add", "a", "subscribers", "tables=x"], "It has table, complete."),
+        (["backend", "add", "a", "subscribers", "tables=x"], "has no option tables: it has table, complete."),
         (["backend", "add", "a", "enum", "suffix=-.-"], "The option suffix"),
         (
             ["backend", "add", "a", "simulator", "--timeout", "1"],

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from smsd.hlr.options import (
+    KINDS,
     EnumOptions,
     HttpOptions,
-    InvalidOptions,
     OsmocomOptions,
     SimulatorOptions,
     SmppOptions,
-    read_options,
 )
+from smsd.options import InvalidOptions
 
 NEEDED = {
     "osmocom": {},
@@ -24,7 +24,7 @@ NEEDED = {
 
 
 def test_what_is_not_given_has_its_default() -> None:
-    assert [read_options(kind, json.dumps(given)) for kind, given in NEEDED.items()] == [
+    assert [KINDS.read(kind, json.dumps(given)) for kind, given in NEEDED.items()] == [
         OsmocomOptions("tcp:127.0.0.1:4259", 200, 5.0, 20_000),
         HttpOptions("https://sms.example", "me", "", 1000, 4, 10.0, 20_000),
         SmppOptions("tcp:smsc.example:8888", "me", "", "HLR", 50, 30.0, 20_000),
@@ -68,18 +68,18 @@ def test_what_is_not_given_has_its_default() -> None:
 )
 def test_a_wrong_option_is_named(kind: str, changes: dict[str, object], named: str) -> None:
     with pytest.raises(InvalidOptions, match=named):
-        read_options(kind, json.dumps(NEEDED[kind] | changes))
+        KINDS.read(kind, json.dumps(NEEDED[kind] | changes))
 
 
 @pytest.mark.parametrize(("kind", "named"), [("http", "url"), ("smpp", "endpoint")])
 def test_a_missing_option_is_named(kind: str, named: str) -> None:
     with pytest.raises(InvalidOptions, match=named):
-        read_options(kind, "{}")
+        KINDS.read(kind, "{}")
 
 
 def test_an_unknown_kind_is_told_with_those_there_are() -> None:
     with pytest.raises(InvalidOptions, match="osmocom, http, smpp, enum, simulator: not 'pigeon'"):
-        read_options("pigeon", "{}")
+        KINDS.read("pigeon", "{}")
 
 
 def test_a_password_is_not_shown() -> None:

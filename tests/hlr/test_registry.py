@@ -143,8 +143,8 @@ def test_a_back_end_that_is_disabled_is_stopped(stand: Stand) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "reason"),
     [
-        ("http", {}, "It can't run: The options of a back end of kind http"),
-        ("osmocom", {"endpoint": "tcp:x"}, "It can't run: The option endpoint"),
+        ("http", {}, "It can't run: A back end of kind http needs the option url"),
+        ("osmocom", {"endpoint": "tcp:x"}, "It can't run: An endpoint is one such as"),
     ],
 )
 def test_a_back_end_that_can_not_run_says_why_and_others_run(
