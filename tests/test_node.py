@@ -225,7 +225,7 @@ def test_a_new_database_gets_its_first_rows_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('kind = "simulator"', 'kind = "pigeon"', "A channel's kind is one of smpp, simulator"),
+        ('kind = "simulator"', 'kind = "pigeon"', "The kind of a channel is one of smpp, simulator"),
         ("delay = 1.0", "delay = -1.0", "delay"),
         ('channel = "simulator"', 'channel = "other"', "There is no channel other."),
         ('price = "0.01"', 'price = "much"', "A price is a decimal"),

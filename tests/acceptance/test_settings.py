@@ -83,10 +83,15 @@ def test_routes_and_channels_come_change_and_go(stage: Stage, database: Database
     eventually(lambda: taken("385910000001"), "the new route is taken", AT_ONCE)
     assert status("385910000002") == "MESSAGE_ACCEPTED"
 
-    node.smsd("route", "add", "second", "--prefix", "38595")
-    for _ in range(3):  # The first message may still take the old route.
+    node.smsd("route", "add", "second", "--prefix", "38595", "--price", "0.05")
+
+    def takes_second() -> bool:
         esme.submit("385950000001")
         esme.receipt()
+        (logged,) = request(node.http, "GET", "/sms/1/logs?to=385950000001&limit=1")[1]["results"]
+        return bool(logged["price"]["pricePerMessage"] == 0.05)
+
+    eventually(takes_second, "the second route is taken", AT_ONCE)
     esme.submit("385910000003")
     esme.receipt()
 
